@@ -1,0 +1,147 @@
+# What BUILD files would hold: each program and each test by name, with the sources that it is made
+# of. A test runs again only when one of its sources changed. tests/makefile_test.py fails if a test
+# or a program is missing here, or one of its sources.
+#
+# Needs GNU make and Python 3.9, 3.10 or 3.11; everything else is installed into .venv.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+VENV   ?= .venv
+PYTHON ?= python3.11 python3.10 python3.9 python3
+BUILD  := .build
+
+VENV_READY := $(VENV)/.complete
+RUN        := $(VENV)/bin/python
+CODE       := compression tests tools setup.py
+
+export KODAK_DIR
+
+# --- Libraries: what one gets by importing them -------------------------------------------------------
+
+BASE          := $(addprefix compression/,__init__.py errors.py files.py)
+CONTAINER     := $(BASE) compression/container.py
+LAYERS        := $(BASE) $(wildcard compression/layers/*.py)
+IMAGE_CODER   := $(LAYERS) $(wildcard compression/image_coder/*.py)
+ENTROPY_CODER := $(LAYERS) $(wildcard compression/entropy_coder/*.py)
+METRICS       := $(BASE) $(wildcard compression/metrics/*.py)
+DATASETS      := $(BASE) $(wildcard compression/datasets/*.py)
+
+# Released models, and the images of which $KODAK_DIR is the folder.
+MODELS := $(wildcard models/*/*)
+KODAK  := $(BUILD)/kodak_dir
+
+# --- Programs: `make NAME ARGS="..."` runs one -------------------------------------------------------
+
+# $(call program,PATH,SOURCES,ARGUMENTS)
+define program
+PROGRAMS += $(1)
+sources.$(1) := $(1).py $(2)
+$(notdir $(1)): $(VENV_READY) $(1).py $(2)
+	$$(RUN) -m $(subst /,.,$(1)) $(3) $$(ARGS)
+endef
+
+$(eval $(call program,tools/test_sources,))  ## The sources of a test: ARGS=tests/container_test.py
+
+# --- Tests: `make tests/NAME` runs one ---------------------------------------------------------------
+
+# $(call test,NAME,SOURCES)
+define test
+TESTS += $(1)
+sources.tests/$(1) := $(2)
+tests/$(1): $(BUILD)/tests/$(1).passed
+	$$(RUN_STALE)
+$(BUILD)/tests/$(1).passed $(BUILD)/tests/$(1).fast: tests/$(1).py $(2) $(EVERY_TEST)
+	$$(eval STALE += $$<)
+endef
+
+EVERY_TEST := tests/conftest.py tests/pytest.ini $(VENV_READY)
+EVERYTHING := $(shell find compression tests tools -name '*.py')
+
+$(eval $(call test,container_test,$(CONTAINER)))
+$(eval $(call test,makefile_test,Makefile setup.py $(EVERYTHING) $(MODELS)))
+
+# All the tests that are due run in one process, as TensorFlow takes seconds to import. tests/conftest.py
+# writes the stamps of those that pass.
+PYTEST = $(RUN) -m pytest --continue-on-collection-errors --stamps=$(BUILD)/tests
+define RUN_STALE
+$(if $(STALE),$(PYTEST) $(CHOICE) $(STALE) $(ARGS),@echo 'Nothing to run: $@ passed, and no source has changed since.')
+$(eval STALE :=)
+endef
+
+# --- Targets -----------------------------------------------------------------------------------------
+
+help:  ## What can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F '## ' '/^\$$\(eval \$$\(call program,.*## / \
+	  {name = $$1; sub(/.*program,/, "", name); sub(/,.*/, "", name); sub(/.*\//, "", name); \
+	   printf "  make %-11s %s\n", name, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo 'Tests, each with `make NAME`:'
+	@printf '  %s\n' $(sort $(TESTS:%=tests/%))
+
+venv: $(VENV_READY)  ## Install everything into .venv (PYTHON=... chooses the interpreter)
+
+test: $(TESTS:%=$(BUILD)/tests/%.passed)  ## The tests whose sources changed (KODAK_DIR=... for more of them)
+	$(RUN_STALE)
+
+test-fast: $(TESTS:%=$(BUILD)/tests/%.fast)  ## The same, without the slow ones
+	$(RUN_STALE)
+test-fast: CHOICE := -m 'not slow'
+
+lint: $(VENV_READY)  ## Check style and format
+	$(VENV)/bin/ruff check --config tools/lint/ruff.toml $(CODE)
+	$(VENV)/bin/ruff format --check --config tools/lint/ruff.toml $(CODE)
+
+format: $(VENV_READY)  ## Rewrite the sources in that style
+	$(VENV)/bin/ruff check --config tools/lint/ruff.toml --select I --fix $(CODE)
+	$(VENV)/bin/ruff format --config tools/lint/ruff.toml $(CODE)
+
+type: $(VENV_READY)  ## Check types
+	$(VENV)/bin/mypy --config-file tools/lint/mypy.ini
+
+dist: $(VENV_READY)  ## Build the wheel, the released models inside, into .build/dist
+	rm -rf build
+	$(RUN) -m pip wheel --disable-pip-version-check --no-deps --wheel-dir $(BUILD)/dist .
+	rm -rf build *.egg-info
+
+clean:  ## Remove what was built, and the memory of what passed
+	rm -rf $(BUILD) build *.egg-info
+
+distclean: clean  ## Remove .venv too
+	rm -rf $(VENV)
+
+# One line for each program and test: its name, then its sources. tests/makefile_test.py reads it.
+declarations:
+	$(foreach name,$(PROGRAMS) $(TESTS:%=tests/%),$(info $(name) $(sources.$(name))))@:
+
+# An interrupted install leaves `.partial`, and the next one starts from nothing.
+$(VENV_READY): setup.py
+	@for python in $(PYTHON); do \
+	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info < (3, 12))' \
+	    2> /dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo 'No Python 3.9, 3.10 or 3.11 (with the module venv) among: $(PYTHON).' >&2; \
+	  echo 'Install one, or name one: make PYTHON=/path/to/python3.11' >&2; \
+	  exit 1; \
+	fi; \
+	if [ -e $(VENV)/.partial ] || [ "$$($(RUN) -V 2> /dev/null)" != "$$("$$found" -V)" ]; then \
+	  rm -rf $(VENV); \
+	fi; \
+	mkdir -p $(VENV) && rm -f $@ && touch $(VENV)/.partial && \
+	echo "Installing into $(VENV) with $$("$$found" -V): some minutes, some 3 GB" && \
+	"$$found" -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --use-pep517 --editable '.[dev]'
+	@rm -rf build *.egg-info
+	@mv $(VENV)/.partial $@
+
+# The tests that need the Kodak images are due when KODAK_DIR changes.
+$(KODAK): FORCE
+	@mkdir -p $(@D)
+	@echo '$(KODAK_DIR)' | cmp -s - $@ || echo '$(KODAK_DIR)' > $@
+
+.PHONY: FORCE help venv test test-fast lint format type dist clean distclean declarations \
+  $(notdir $(PROGRAMS)) $(TESTS:%=tests/%)

@@ -1,0 +1,45 @@
+"""Full resolution image compression with recurrent neural networks.
+
+    import compression
+    codec = compression.load()                       # the released model
+    data = codec.compress(image, iterations=8)       # uint8 [H, W, 3] -> bytes of an .rnic file
+    image = codec.decompress(data, iterations=4)     # any quality up to that one
+
+Toderici et al., CVPR 2017 (arXiv:1608.05148). Everything that needs TensorFlow is imported when it
+is first used, so that `import compression` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+# TensorFlow reads this when it is first imported; it reports errors about GPUs where there are none.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+  "Codec": "compression.codec",
+  "load": "compression.codec",
+  "models": "compression.registry",
+  "CompressionError": "compression.errors",
+  "ConfigError": "compression.errors",
+  "FormatError": "compression.errors",
+  "ImageError": "compression.errors",
+  "ModelError": "compression.errors",
+  "OutputError": "compression.errors",
+}
+
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+  if name not in _EXPORTS:
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+  return getattr(importlib.import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+  return sorted([*globals(), *_EXPORTS])

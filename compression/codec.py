@@ -1,0 +1,357 @@
+"""Images to bytes and back: the networks, the entropy coder and the container, together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from compression import container, registry
+from compression.datasets.images import check_image
+from compression.entropy_coder import EntropyCoder, PackedBits
+from compression.errors import FormatError, ModelError
+from compression.image_coder import tiling as tiling_lib
+from compression.image_coder import weights
+from compression.image_coder.codec import ImageCoder
+from compression.image_coder.config import BLOCK, CodecConfig
+from compression.image_coder.runner import Runner
+from compression.image_coder.tiling import Tiling
+
+DEFAULT_ITERATIONS = 8
+DEFAULT_CODER = "none"
+
+MAX_MEMORY_BYTES = 16 * 2**30
+"""A file whose untiled size would need more than this to decode is refused before it is tried."""
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+
+
+class Compressed(NamedTuple):
+  """A file and what is in it.
+
+  Attributes:
+    data: the bytes of the `.rnic` file.
+    iterations: layers in it.
+    note: what the caller should know, e.g. that a target was not reached; or None.
+  """
+
+  data: bytes
+  iterations: int
+  note: str | None = None
+
+
+class Decoded(NamedTuple):
+  """An image of a file and what was wrong with the file.
+
+  Attributes:
+    image: uint8 [H, W, 3].
+    iterations: how many layers it was made from.
+    damage: one line, or None if the file was whole.
+  """
+
+  image: np.ndarray
+  iterations: int
+  damage: str | None
+
+
+class Codec:
+  """A model that is ready to use; made by `compression.load`.
+
+  Args:
+    name: for messages.
+    model: the networks with their weights.
+    model_id: what its files carry.
+  """
+
+  def __init__(self, name: str, model: ImageCoder, model_id: bytes):
+    self.name = name
+    self.model = model
+    self.model_id = model_id
+    self.config: CodecConfig = model.config
+    self._runner = Runner(model)
+
+  def __repr__(self) -> str:
+    return f"<Codec {self.name} {self.model_id.hex()}>"
+
+  # Bytes.
+
+  def compress(
+    self,
+    image: np.ndarray,
+    iterations: int = DEFAULT_ITERATIONS,
+    *,
+    entropy_coder: str = DEFAULT_CODER,
+  ) -> bytes:
+    """The `.rnic` file of an image.
+
+    Args:
+      image: uint8 [H, W, 3], any size from 1x1 up.
+      iterations: quality, 1 to the model's 16; each costs 0.125 bits per pixel before entropy
+        coding.
+      entropy_coder: its name in the container.
+
+    Raises:
+      ImageError: if `image` is not uint8 [H, W, 3].
+      ValueError: if `iterations` is out of range.
+      ModelError: if the model has no such entropy coder.
+    """
+    image = check_image(image)
+    self._check_iterations(iterations)
+    coder = self.entropy_coder(entropy_coder)
+    tiling = self._tiling(image)
+    return self._pack(image, self._encode(image, iterations, tiling), tiling, coder)
+
+  def compress_to_size(
+    self, image: np.ndarray, max_bytes: float, *, entropy_coder: str = DEFAULT_CODER
+  ) -> Compressed:
+    """The best quality whose file has at most `max_bytes`; one iteration if none is so small."""
+    image = check_image(image)
+    coder = self.entropy_coder(entropy_coder)
+    tiling = self._tiling(image)
+    iterations = self.config.iterations
+    if isinstance(coder, PackedBits):  # its size is known before the bits are
+      header = self._header(image, iterations, tiling, coder)
+      layer = container.packed_length(header, self.config.bits) + container.LAYER_OVERHEAD_BYTES
+      fit = int((max_bytes - container.HEADER_BYTES) // layer)
+      iterations = min(max(fit, 1), iterations)
+    data = self._pack(image, self._encode(image, iterations, tiling), tiling, coder)
+    fitting = [n for n, end in enumerate(container.layer_ends(data), 1) if end <= max_bytes]
+    if not fitting:
+      data = container.prefix(data, 1)
+      return Compressed(data, 1, f"one iteration takes {len(data)} bytes, more than the target")
+    if fitting[-1] < iterations:
+      data = container.prefix(data, fitting[-1])
+    return Compressed(data, fitting[-1])
+
+  def compress_to_quality(
+    self,
+    image: np.ndarray,
+    metric: Metric,
+    target: float,
+    *,
+    entropy_coder: str = DEFAULT_CODER,
+  ) -> Compressed:
+    """The fewest iterations whose image reaches `target`; all of them if none does.
+
+    Args:
+      metric: (original, reconstruction) uint8 [H, W, 3] -> quality, more is better.
+    """
+    image = check_image(image)
+    coder = self.entropy_coder(entropy_coder)
+    tiling = self._tiling(image)
+    layers, quality = [], float("nan")
+    for bits, reconstruction in self._encode_and_reconstruct(image, tiling):
+      layers.append(bits)
+      quality = float(metric(image, reconstruction))
+      if quality >= target:
+        break
+    note = None
+    if not quality >= target:
+      note = f"the target of {target:g} was not reached: {quality:.4g} at {len(layers)} iterations"
+    return Compressed(self._pack(image, np.stack(layers), tiling, coder), len(layers), note)
+
+  def decompress(self, data: bytes, iterations: int | None = None) -> np.ndarray:
+    """The image of a file.
+
+    Args:
+      data: the bytes of an `.rnic` file, or the beginning of one.
+      iterations: from how many layers to make it; None for all that are there.
+
+    Returns: uint8 [H, W, 3].
+
+    Raises:
+      FormatError: if the bytes are no such file, no layer of it is whole, or it has fewer layers
+        than asked for.
+      ModelError: if it was made with another model.
+    """
+    return self.decode_file(data, iterations).image
+
+  def decode_file(self, data: bytes, iterations: int | None = None) -> Decoded:
+    """As `decompress`, and says what was wrong with the file."""
+    contents, tiling = self._open(data, iterations)
+    count = len(contents.payloads)
+    decoded = None
+    for decoded in self._images(contents, tiling, only_last=True):
+      pass
+    assert decoded is not None
+    return Decoded(decoded, count, contents.damage)
+
+  def progressive(self, data: bytes) -> Iterator[Decoded]:
+    """The image after each layer of a file, worst first."""
+    contents, tiling = self._open(data, None)
+    for number, image in enumerate(self._images(contents, tiling), 1):
+      yield Decoded(image, number, contents.damage)
+
+  # Codes: what the release's tools and entropy coders exchange.
+
+  def encode(self, image: np.ndarray, iterations: int | None = None) -> np.ndarray:
+    """The bits of an image, bool [T, ceil(H/16), ceil(W/16), bits]; True is +1."""
+    image = check_image(image)
+    iterations = self.config.iterations if iterations is None else iterations
+    self._check_iterations(iterations)
+    return self._encode(image, iterations, self._tiling(image))
+
+  def decode(self, bits: np.ndarray) -> Iterator[np.ndarray]:
+    """The image after each iteration, uint8 [16 h, 16 w, 3] with the padding still on.
+
+    Args:
+      bits: bool [T, h, w, bits].
+    """
+    _, high, wide, _ = bits.shape
+    tiling = tiling_lib.choose_tiling(high * BLOCK, wide * BLOCK, self.config.width)
+    yield from self._decode(bits, tiling)
+
+  def entropy_coder(self, name: str) -> EntropyCoder:
+    """The coder of that name.
+
+    Raises:
+      ModelError: if the model has none.
+    """
+    if name == "none":
+      return PackedBits()
+    if name in container.ENTROPY_CODERS.values():
+      raise ModelError(f"model {self.name} has no entropy coder '{name}' yet; use 'none'")
+    known = ", ".join(container.ENTROPY_CODERS.values())
+    raise ModelError(f"entropy coder {name!r} is unknown; known: {known}")
+
+  # Inside.
+
+  def _check_iterations(self, iterations: int) -> None:
+    if isinstance(iterations, bool) or not isinstance(iterations, (int, np.integer)):
+      raise ValueError(f"iterations must be a whole number. Received: {iterations!r}")
+    if not 1 <= iterations <= self.config.iterations:
+      most = self.config.iterations
+      raise ValueError(f"iterations must be 1 to {most}. Received: {iterations}")
+
+  def _tiling(self, image: np.ndarray) -> Tiling:
+    return tiling_lib.choose_tiling(image.shape[0], image.shape[1], self.config.width)
+
+  def _header(
+    self, image: np.ndarray, layers: int, tiling: Tiling, coder: EntropyCoder
+  ) -> container.Header:
+    return container.Header(
+      image.shape[0],
+      image.shape[1],
+      layers,
+      self.model_id,
+      coder.coder_id,
+      tiling.tile,
+      tiling.halo,
+      coder.tables_id,
+    )
+
+  def _pack(
+    self, image: np.ndarray, bits: np.ndarray, tiling: Tiling, coder: EntropyCoder
+  ) -> bytes:
+    return container.write(self._header(image, len(bits), tiling, coder), coder.encode(bits))
+
+  def _open(self, data: bytes, iterations: int | None) -> tuple[container.Contents, Tiling]:
+    """Reads a file and refuses it before anything is allocated by what its header says."""
+    header = container.read_header(data)
+    if header.model_id != self.model_id:
+      try:
+        made_with = f"model {registry.find_by_id(header.model_id).name}"
+      except ModelError:
+        made_with = f"a model that is not installed ({header.model_id.hex()})"
+      raise ModelError(f"made with {made_with}; this is {self.name} ({self.model_id.hex()})")
+    if header.layers > self.config.iterations:
+      raise FormatError(f"has {header.layers} layers; {self.name} makes {self.config.iterations}")
+    tiling = Tiling(header.tile, header.halo)
+    pixels = tiling_lib.run_pixels(header.height, header.width, tiling)
+    need = tiling_lib.memory_bytes(pixels, self.config.width)
+    if need > MAX_MEMORY_BYTES:
+      raise FormatError(f"needs about {need / 2**30:.0f} GiB to decode: not made by this program")
+    if iterations is not None and not 1 <= iterations <= header.layers:
+      raise FormatError(f"has {header.layers} iterations; {iterations} were asked for")
+    length = container.packed_length(header, self.config.bits)
+    contents = container.read(data, expected_length=length)
+    if iterations is not None:
+      if len(contents.payloads) < iterations:
+        raise FormatError(f"{iterations} iterations were asked for; {contents.damage}")
+      contents = contents._replace(payloads=contents.payloads[:iterations])
+    return contents, tiling
+
+  def _images(
+    self, contents: container.Contents, tiling: Tiling, only_last: bool = False
+  ) -> Iterator[np.ndarray]:
+    header = contents.header
+    coder = self.entropy_coder(container.ENTROPY_CODERS[header.entropy_coder])
+    shape = (header.blocks_high, header.blocks_wide, self.config.bits)
+    bits = coder.decode(contents.payloads, shape)
+    for image in self._decode(bits, tiling, only_last):
+      yield image[: header.height, : header.width]
+
+  def _encode(self, image: np.ndarray, iterations: int, tiling: Tiling) -> np.ndarray:
+    padded = pad_to_blocks(image)
+    high, wide = padded.shape[0] // BLOCK, padded.shape[1] // BLOCK
+    bits = np.empty([iterations, high, wide, self.config.bits], bool)
+    for tile in tiling_lib.tiles(high, wide, tiling):
+      outer = padded[
+        tile.outer_top * BLOCK : tile.outer_bottom * BLOCK,
+        tile.outer_left * BLOCK : tile.outer_right * BLOCK,
+      ]
+      for t, layer in enumerate(self._runner.encode(outer, iterations)):
+        bits[t, tile.top : tile.bottom, tile.left : tile.right] = layer.bits[tile.inner]
+    return bits
+
+  def _encode_and_reconstruct(
+    self, image: np.ndarray, tiling: Tiling
+  ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The bits and the image of each iteration, one after the other where it is not tiled."""
+    height, width, _ = image.shape
+    if tiling.tile:
+      bits = self._encode(image, self.config.iterations, tiling)
+      for layer, pixels in zip(bits, self._decode(bits, tiling)):
+        yield layer, pixels[:height, :width]
+      return
+    for step in self._runner.encode(pad_to_blocks(image), self.config.iterations, keep_last=True):
+      assert step.state is not None
+      yield step.bits, self._runner.pixels(step.state)[:height, :width]
+
+  def _decode(
+    self, bits: np.ndarray, tiling: Tiling, only_last: bool = False
+  ) -> Iterator[np.ndarray]:
+    """The image [16 h, 16 w, 3] after each iteration, or after the last one alone.
+
+    A tile runs through all its iterations before the next one starts, so that only one tile's
+    states are held; the images of all iterations are, where they are asked for.
+    """
+    count, high, wide, _ = bits.shape
+    if not tiling.tile:
+      for t, state in enumerate(self._runner.decode(bits), 1):
+        if t == count or not only_last:
+          yield self._runner.pixels(state)
+      return
+    images = [
+      np.empty([high * BLOCK, wide * BLOCK, 3], np.uint8) for _ in range(1 if only_last else count)
+    ]
+    for tile in tiling_lib.tiles(high, wide, tiling):
+      outer = bits[:, tile.outer_top : tile.outer_bottom, tile.outer_left : tile.outer_right]
+      for t, state in enumerate(self._runner.decode(outer)):
+        if only_last and t < count - 1:
+          continue
+        images[0 if only_last else t][tile.pixels] = self._runner.pixels(state)[tile.inner_pixels]
+    yield from images
+
+
+def pad_to_blocks(image: np.ndarray) -> np.ndarray:
+  """Repeats the last row and column until both sides are multiples of 16."""
+  height, width, _ = image.shape
+  return np.pad(image, [(0, -height % BLOCK), (0, -width % BLOCK), (0, 0)], "edge")
+
+
+def load(name_or_dir: str | os.PathLike[str] = registry.DEFAULT_MODEL) -> Codec:
+  """A codec from the name of a released model or a folder that training wrote.
+
+  Raises:
+    ModelError: if there is no such model or it is damaged.
+    ConfigError: if its configuration is not understood.
+  """
+  found = registry.find(name_or_dir)
+  config = registry.read_config(found)
+  arrays = weights.read_weights(found.folder)
+  model = ImageCoder(config)
+  weights.assign_weights(model, arrays, str(found.folder))
+  return Codec(found.name, model, weights.model_id(config, arrays))

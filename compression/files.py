@@ -1,0 +1,68 @@
+"""Writing files so that nothing half-written ever stays and nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from compression.errors import OutputError
+
+
+def check_output(path: str | os.PathLike[str], overwrite: bool) -> None:
+  """Refuses an output that cannot be written, before any work is done for it.
+
+  Raises:
+    OutputError: if `path` exists and `overwrite` is false, is a directory, or its folder does not
+      exist.
+  """
+  path = pathlib.Path(path)
+  if path.is_dir():
+    raise OutputError(f"{path}: is a directory")
+  if path.exists() and not overwrite:
+    raise OutputError(f"{path}: exists already; --overwrite replaces it")
+  if not path.parent.is_dir():
+    raise OutputError(f"{path}: there is no folder {path.parent}")
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[BinaryIO]:
+  """A binary file that takes the place of `path` when the block ends without an exception.
+
+  The bytes go to a temporary file in the same folder, which is renamed at the end and removed on
+  any error: readers see the old file or the whole new one, never a part.
+
+  Raises:
+    OutputError: if `path` exists and `overwrite` is false, or cannot be written.
+  """
+  check_output(path, overwrite)
+  path = pathlib.Path(path)
+  try:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+  except OSError as error:
+    raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+  try:
+    with os.fdopen(handle, "wb") as file:
+      yield file
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes private files; outputs are ordinary ones
+    if overwrite:
+      os.replace(temporary, path)
+    else:
+      os.link(temporary, path)  # unlike rename, fails if the file came to exist meanwhile
+      os.unlink(temporary)
+  except FileExistsError as error:
+    os.unlink(temporary)
+    raise OutputError(f"{path}: exists already; --overwrite replaces it") from error
+  except OSError as error:
+    with contextlib.suppress(FileNotFoundError):
+      os.unlink(temporary)
+    raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+  except BaseException:
+    with contextlib.suppress(FileNotFoundError):
+      os.unlink(temporary)
+    raise

@@ -1,0 +1,105 @@
+"""The convolutional GRU and Residual GRU of Toderici et al. (CVPR 2017), section 3.1."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from compression.layers.recurrent_cell import REGISTRATION, ConvRecurrentCell
+
+RESIDUAL_SCALE = 0.1
+"""a_h and a_x of the paper: how much of the skip connections is added."""
+
+
+class GRUState(NamedTuple):
+  """hidden `h`, [N, H, W, depth]."""
+
+  h: tf.Tensor
+
+
+@tf.keras.utils.register_keras_serializable(package=REGISTRATION)
+class ConvGRU(ConvRecurrentCell):
+  """GRU: the update gate z chooses between the old h and a candidate.
+
+      z_t = sigmoid(W_z x_t + U_z h_{t-1});   r_t = sigmoid(W_r x_t + U_r h_{t-1})
+      h_t = (1 - z_t) * h_{t-1} + z_t * tanh(W x_t + U (r_t * h_{t-1}))    (the output)
+
+  Toderici et al. (2017), section 3.1. `input_kernel` [k, k, C, 3 depth] holds W_z, W_r, W;
+  `gates_kernel` [k', k', depth, 2 depth] holds U_z, U_r; `candidate_kernel` [k', k', depth, depth]
+  is U. Outputs lie in (-1, 1).
+  """
+
+  def build(self, input_shape: Any) -> None:
+    depth_in, depth, hidden = self.input_depth(input_shape), self.depth, self.hidden_kernel_size
+    self.input_kernel = self.add_kernel("input", self.kernel_size, depth_in, 3 * depth)
+    self.gates_kernel = self.add_kernel("gates", hidden, depth, 2 * depth)
+    self.candidate_kernel = self.add_kernel("candidate", hidden, depth, depth)
+    self.bias = self.add_bias(3 * depth)
+    super().build(input_shape)
+
+  def initial_state(self, inputs: tf.Tensor) -> GRUState:
+    return GRUState(self.zeros(inputs))
+
+  def call(
+    self, inputs: tf.Tensor, state: GRUState | None = None
+  ) -> tuple[tf.Tensor, GRUState]:
+    h = self.update(inputs, state)
+    return h, GRUState(h)
+
+  def update(self, inputs: tf.Tensor, state: GRUState | None) -> tf.Tensor:
+    """h_t of the equations above."""
+    from_input = self.input_conv(inputs, self.input_kernel, self.bias)
+    if state is None:
+      z, _, candidate = tf.split(from_input, 3, axis=-1)
+      return tf.sigmoid(z) * tf.tanh(candidate)
+    gates, candidate = tf.split(from_input, [2 * self.depth, self.depth], axis=-1)
+    gates = tf.sigmoid(gates + self.hidden_conv(state.h, self.gates_kernel))
+    z, r = tf.split(gates, 2, axis=-1)
+    candidate = tf.tanh(candidate + self.hidden_conv(r * state.h, self.candidate_kernel))
+    return state.h + z * (candidate - state.h)
+
+
+@tf.keras.utils.register_keras_serializable(package=REGISTRATION)
+class ConvResidualGRU(ConvGRU):
+  """Residual GRU: a GRU with two skip connections, the unit of the released model.
+
+      h_t = (1 - z_t) * h_{t-1} + z_t * tanh(W x_t + U (r_t * h_{t-1})) + a_h * W_h h_{t-1}
+      o_t = h_t + a_x * W_ox x_t                             (the output)
+
+  with z and r as in the GRU. Toderici et al. (2017), section 3.1, a_h = a_x = 0.1. W_h is
+  `hidden_skip_kernel` [1, 1, depth, depth]; W_ox is `input_skip_kernel` [1, 1, C, depth] with the
+  layer's stride. Neither the state nor the output is bounded.
+  """
+
+  def __init__(
+    self,
+    depth: int,
+    *,
+    hidden_scale: float = RESIDUAL_SCALE,
+    input_scale: float = RESIDUAL_SCALE,
+    **kwargs: Any,
+  ):
+    super().__init__(depth, **kwargs)
+    self.hidden_scale = float(hidden_scale)
+    self.input_scale = float(input_scale)
+
+  def get_config(self) -> dict[str, Any]:
+    scales = {"hidden_scale": self.hidden_scale, "input_scale": self.input_scale}
+    return {**super().get_config(), **scales}
+
+  def build(self, input_shape: Any) -> None:
+    depth_in = self.input_depth(input_shape)
+    self.hidden_skip_kernel = self.add_kernel("hidden_skip", 1, self.depth, self.depth)
+    self.input_skip_kernel = self.add_kernel("input_skip", 1, depth_in, self.depth)
+    super().build(input_shape)
+
+  def call(
+    self, inputs: tf.Tensor, state: GRUState | None = None
+  ) -> tuple[tf.Tensor, GRUState]:
+    h = self.update(inputs, state)
+    # The factors go to the kernels, which are small, and not to the maps, which are large.
+    if state is not None:
+      h += self.hidden_conv(state.h, self.hidden_skip_kernel * self.hidden_scale)
+    output = h + self.input_conv(inputs, self.input_skip_kernel * self.input_scale)
+    return output, GRUState(h)

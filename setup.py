@@ -1,0 +1,41 @@
+"""Installs the package `compression`, with the released models inside: `compression/models`."""
+
+from setuptools import find_packages, setup
+
+# Sample photographs: what the demo compresses, and what the tests look at.
+PHOTOS = ["scikit-image>=0.24,<0.27"]
+
+setup(
+  name="compression-rnn",
+  version="0.1.0",
+  description="Full-resolution image compression with recurrent neural networks, on TensorFlow",
+  license="Apache-2.0",
+  # From 3.12 on there is no TensorFlow 2.14.
+  python_requires=">=3.9,<3.12",
+  packages=[*find_packages(include=["compression", "compression.*"]), "compression.models"],
+  package_dir={"compression.models": "models"},
+  package_data={"compression.models": ["*/config.json", "*/*.npz", "*/README.md"]},
+  install_requires=[
+    "tensorflow==2.14.1",
+    "tensorflow-compression==2.14.1",
+    "tensorflow-addons==0.23.0",
+    "numpy>=1.23,<2",
+    "pillow>=10",
+    "absl-py>=1.4",
+    # tensorflow-addons' progress bar needs it, but does not say so.
+    "tqdm>=4.60",
+    # TensorBoard 2.14, which TensorFlow imports, needs pkg_resources: later releases have none.
+    "setuptools<81",
+  ],
+  extras_require={
+    "demo": PHOTOS,
+    "dev": [
+      *PHOTOS,
+      "hypothesis>=6.140,<7",
+      "mypy>=1.19,<3",
+      "pytest>=8.4,<10",
+      # Another release formats otherwise.
+      "ruff==0.17.5",
+    ],
+  },
+)

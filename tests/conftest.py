@@ -1,0 +1,133 @@
+"""What all tests share: a photograph, the Kodak images, and the stamps of the tests that passed."""
+
+from __future__ import annotations
+
+import collections
+import os
+import pathlib
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+  import numpy as np
+
+TESTS = pathlib.Path(__file__).resolve().parent
+BUILD = TESTS.parent / ".build"
+
+# Before anything imports TensorFlow or hypothesis: errors only, no folder of theirs in the tree.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(BUILD / "hypothesis"))
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+  """A photograph, uint8 [512, 512, 3]; read-only, as all tests share it."""
+  import skimage.data
+
+  image = skimage.data.astronaut()
+  image.flags.writeable = False
+  return image
+
+
+@pytest.fixture(scope="session")
+def kodak_dir() -> pathlib.Path:
+  """The folder that KODAK_DIR names, with the 24 Kodak images as PNG files."""
+  folder = os.environ.get("KODAK_DIR", "")
+  if not folder:
+    pytest.skip("set KODAK_DIR to a folder with the Kodak images")
+  path = pathlib.Path(folder).resolve()
+  assert list(path.glob("*.png")), f"KODAK_DIR={folder}: no PNG files in {path}"
+  return path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+  """`--stamps` is for the Makefile."""
+  parser.addoption("--stamps", metavar="DIR", help="note there which test files passed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+  """A call into TensorFlow may take seconds the first time: hypothesis sets no deadline."""
+  import hypothesis
+
+  hypothesis.settings.register_profile("compression", hypothesis.settings(), deadline=None)
+  hypothesis.settings.load_profile("compression")
+  if config.getoption("stamps"):
+    config.pluginmanager.register(Stamps(pathlib.Path(config.getoption("stamps"))))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+  """Slow tests run last; the order is else that of the files."""
+  items.sort(key=_is_slow)
+
+
+def _is_slow(item: pytest.Item) -> bool:
+  return item.get_closest_marker("slow") is not None
+
+
+class Stamps:
+  """Notes the test files that passed, so that `make` runs them again only when a source changed.
+
+  `<name>.fast` is written when all the tests of a file that are not slow have passed, and
+  `<name>.passed` when all have; a skipped test counts as passed. A stamp bears the time at which
+  this run began: a source that changes meanwhile is newer.
+  """
+
+  def __init__(self, folder: pathlib.Path):
+    self._folder = folder
+    self._began = time.time()
+    self._not_chosen: set[tuple[pathlib.Path, bool]] = set()
+    self._left: collections.Counter[tuple[pathlib.Path, bool]] = collections.Counter()
+    self._failed: set[tuple[pathlib.Path, bool]] = set()
+    self._items: dict[str, tuple[pathlib.Path, bool]] = {}
+
+  def pytest_deselected(self, items: list[pytest.Item]) -> None:
+    """Tests that `-m` or `-k` left out: nothing is known about them."""
+    self._not_chosen.update((item.path, _is_slow(item)) for item in items)
+
+  def pytest_collection_finish(self, session: pytest.Session) -> None:
+    """Counts what is to run."""
+    if session.config.getoption("collectonly"):
+      return
+    self._items = {item.nodeid: (item.path, _is_slow(item)) for item in session.items}
+    self._left.update(self._items.values())
+    for path, _ in self._not_chosen:
+      self._stamp(path)
+
+  def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    """Remembers failures, those of fixtures too."""
+    if report.failed:
+      self._failed.add(self._items[report.nodeid])
+
+  def pytest_runtest_logfinish(self, nodeid: str) -> None:
+    """Writes the stamps after the last test of a file: also if later ones are interrupted."""
+    path, slow = self._items[nodeid]
+    self._left[path, slow] -= 1
+    self._stamp(path)
+
+  @pytest.hookimpl(wrapper=True)
+  def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+    """Files with slow tests only leave `make test-fast` with nothing to do: that is no failure."""
+    yield
+    if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._not_chosen:
+      session.exitstatus = pytest.ExitCode.OK
+
+  def _stamp(self, path: pathlib.Path) -> None:
+    fast, slow = (
+      not self._left[path, is_slow]
+      and (path, is_slow) not in self._failed
+      and (path, is_slow) not in self._not_chosen
+      for is_slow in (False, True)
+    )
+    if fast:
+      self._write(path, ".fast")
+    if fast and slow:
+      self._write(path, ".passed")
+
+  def _write(self, path: pathlib.Path, suffix: str) -> None:
+    stamp = self._folder / path.relative_to(TESTS).with_suffix(suffix)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.touch()
+    os.utime(stamp, (self._began, self._began))
