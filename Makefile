@@ -20,19 +20,26 @@ CODE       := compression tests tools setup.py
 
 export KODAK_DIR
 
-# --- Libraries: what one gets by importing them -------------------------------------------------------
+# --- Libraries: what an import brings in ---------------------------------------------------------------
 
 BASE          := $(addprefix compression/,__init__.py errors.py files.py)
 CONTAINER     := $(BASE) compression/container.py
+DATASETS      := $(BASE) $(wildcard compression/datasets/*.py)
+METRICS       := $(BASE) $(wildcard compression/metrics/*.py)
 LAYERS        := $(BASE) $(wildcard compression/layers/*.py)
 IMAGE_CODER   := $(LAYERS) $(wildcard compression/image_coder/*.py)
 ENTROPY_CODER := $(LAYERS) $(wildcard compression/entropy_coder/*.py)
-METRICS       := $(BASE) $(wildcard compression/metrics/*.py)
-DATASETS      := $(BASE) $(wildcard compression/datasets/*.py)
+MODELS        := $(wildcard models/*/*)
+REGISTRY      := $(IMAGE_CODER) $(MODELS) compression/registry.py
+CODEC         := $(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(REGISTRY)) compression/codec.py
+PROGRAM       := $(sort $(CODEC) $(METRICS)) $(addprefix compression/,program.py jobs.py)
+TRAINING      := $(PROGRAM) $(wildcard compression/training/*.py)
 
-# Released models, and the images of which $KODAK_DIR is the folder.
-MODELS := $(wildcard models/*/*)
+# What the layers and networks must reproduce, and the images in the folder $KODAK_DIR.
+GOLDEN := $(wildcard tests/golden/*.py tests/golden/*/*)
 KODAK  := $(BUILD)/kodak_dir
+
+LAYER_TEST := $(LAYERS) $(GOLDEN) tests/layers/conftest.py
 
 # --- Programs: `make NAME ARGS="..."` runs one -------------------------------------------------------
 
@@ -44,6 +51,14 @@ $(notdir $(1)): $(VENV_READY) $(1).py $(2)
 	$$(RUN) -m $(subst /,.,$(1)) $(3) $$(ARGS)
 endef
 
+$(eval $(call program,compression/demo,$(PROGRAM) compression/contact_sheet.py,$$(if $$(IMAGE),--image="$$(IMAGE)")))  ## Compress a photo at each quality, into demo/: IMAGE=photo.jpg
+$(eval $(call program,compression/compress,$(PROGRAM)))  ## Photos to .rnic files: ARGS=photo.jpg
+$(eval $(call program,compression/decompress,$(PROGRAM)))  ## .rnic files to photos: ARGS=photo.rnic
+$(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: ARGS=photo.rnic
+$(eval $(call program,compression/bench,$(PROGRAM)))  ## Speed and memory, as ratios within one run
+$(eval $(call program,tools/encoder,$(PROGRAM)))  ## The 2017 release's encoder.py: ARGS="--input_image=... --output_codes=..."
+$(eval $(call program,tools/decoder,$(PROGRAM)))  ## The 2017 release's decoder.py: ARGS="--input_codes=... --output_directory=..."
+$(eval $(call program,tools/msssim,$(PROGRAM)))  ## The 2017 release's msssim.py: ARGS="--original_image=... --compared_image=..."
 $(eval $(call program,tools/test_sources,))  ## The sources of a test: ARGS=tests/container_test.py
 
 # --- Tests: `make tests/NAME` runs one ---------------------------------------------------------------
@@ -62,7 +77,25 @@ EVERY_TEST := tests/conftest.py tests/pytest.ini $(VENV_READY)
 EVERYTHING := $(shell find compression tests tools -name '*.py')
 
 $(eval $(call test,container_test,$(CONTAINER)))
-$(eval $(call test,makefile_test,Makefile setup.py $(EVERYTHING) $(MODELS)))
+$(eval $(call test,files_test,$(BASE)))
+$(eval $(call test,program_test,$(BASE) compression/program.py))
+$(eval $(call test,datasets/images_test,$(DATASETS)))
+$(eval $(call test,entropy_coder/packed_test,$(ENTROPY_CODER)))
+$(eval $(call test,metrics/psnr_test,$(METRICS)))
+$(eval $(call test,metrics/ms_ssim_test,$(METRICS)))
+$(eval $(call test,metrics/release_ms_ssim_test,$(METRICS)))
+$(eval $(call test,tools/msssim_test,$(sources.tools/msssim)))
+$(eval $(call test,layers/associative_lstm_test,$(LAYER_TEST)))
+$(eval $(call test,layers/binarizer_test,$(LAYER_TEST)))
+$(eval $(call test,layers/gain_estimator_test,$(LAYER_TEST)))
+$(eval $(call test,layers/gru_test,$(LAYER_TEST)))
+$(eval $(call test,layers/lstm_test,$(LAYER_TEST)))
+$(eval $(call test,layers/recurrent_cell_test,$(LAYER_TEST)))
+$(eval $(call test,registry_test,$(CODEC)))
+$(eval $(call test,codec_test,$(CODEC) $(METRICS)))
+$(eval $(call test,contact_sheet_test,$(sources.compression/demo)))
+$(eval $(call test,programs_test,$(sort $(foreach name,$(PROGRAMS),$(sources.$(name))))))
+$(eval $(call test,makefile_test,Makefile setup.py $(EVERYTHING) $(GOLDEN) $(MODELS)))
 
 # All the tests that are due run in one process, as TensorFlow takes seconds to import. tests/conftest.py
 # writes the stamps of those that pass.
@@ -75,10 +108,10 @@ endef
 # --- Targets -----------------------------------------------------------------------------------------
 
 help:  ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@awk -F '## ' '/^\$$\(eval \$$\(call program,.*## / \
 	  {name = $$1; sub(/.*program,/, "", name); sub(/,.*/, "", name); sub(/.*\//, "", name); \
-	   printf "  make %-11s %s\n", name, $$2}' $(firstword $(MAKEFILE_LIST))
+	   printf "  make %-13s %s\n", name, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo 'Tests, each with `make NAME`:'
 	@printf '  %s\n' $(sort $(TESTS:%=tests/%))
 

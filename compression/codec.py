@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from compression import container, registry
 from compression.datasets.images import check_image
 from compression.entropy_coder import EntropyCoder, PackedBits
-from compression.errors import FormatError, ModelError
+from compression.errors import FormatError, ModelError, RangeError
 from compression.image_coder import tiling as tiling_lib
 from compression.image_coder import weights
 from compression.image_coder.codec import ImageCoder
@@ -48,7 +49,7 @@ class Decoded(NamedTuple):
   Attributes:
     image: uint8 [H, W, 3].
     iterations: how many layers it was made from.
-    damage: one line, or None if the file was whole.
+    damage: one line if the file was cut short or followed by other bytes, else None.
   """
 
   image: np.ndarray
@@ -94,7 +95,7 @@ class Codec:
 
     Raises:
       ImageError: if `image` is not uint8 [H, W, 3].
-      ValueError: if `iterations` is out of range.
+      RangeError: if `iterations` is out of range.
       ModelError: if the model has no such entropy coder.
     """
     image = check_image(image)
@@ -162,14 +163,19 @@ class Codec:
     Returns: uint8 [H, W, 3].
 
     Raises:
-      FormatError: if the bytes are no such file, no layer of it is whole, or it has fewer layers
-        than asked for.
+      FormatError: if the bytes are no such file, no layer of it is whole, it has fewer layers than
+        asked for, or a layer is damaged (ask for the ones before it by `iterations`).
       ModelError: if it was made with another model.
+
+    Warns if the file is cut short: the image then has the quality of the layers that are whole.
     """
-    return self.decode_file(data, iterations).image
+    decoded = self.decode_file(data, iterations)
+    if decoded.damage is not None:
+      warnings.warn(decoded.damage, stacklevel=2)
+    return decoded.image
 
   def decode_file(self, data: bytes, iterations: int | None = None) -> Decoded:
-    """As `decompress`, and says what was wrong with the file."""
+    """As `decompress`, with what was missing instead of a warning."""
     contents, tiling = self._open(data, iterations)
     count = len(contents.payloads)
     decoded = None
@@ -220,10 +226,10 @@ class Codec:
 
   def _check_iterations(self, iterations: int) -> None:
     if isinstance(iterations, bool) or not isinstance(iterations, (int, np.integer)):
-      raise ValueError(f"iterations must be a whole number. Received: {iterations!r}")
+      raise RangeError(f"iterations must be a whole number. Received: {iterations!r}")
     if not 1 <= iterations <= self.config.iterations:
       most = self.config.iterations
-      raise ValueError(f"iterations must be 1 to {most}. Received: {iterations}")
+      raise RangeError(f"iterations must be 1 to {most}. Received: {iterations}")
 
   def _tiling(self, image: np.ndarray) -> Tiling:
     return tiling_lib.choose_tiling(image.shape[0], image.shape[1], self.config.width)
@@ -266,11 +272,12 @@ class Codec:
     if iterations is not None and not 1 <= iterations <= header.layers:
       raise FormatError(f"has {header.layers} iterations; {iterations} were asked for")
     length = container.packed_length(header, self.config.bits)
-    contents = container.read(data, expected_length=length)
-    if iterations is not None:
-      if len(contents.payloads) < iterations:
-        raise FormatError(f"{iterations} iterations were asked for; {contents.damage}")
-      contents = contents._replace(payloads=contents.payloads[:iterations])
+    contents = container.read(data, max_layers=iterations, expected_length=length)
+    if iterations is not None and len(contents.payloads) < iterations:
+      raise FormatError(f"{iterations} iterations were asked for; {contents.damage}")
+    if contents.corrupt:
+      whole = len(contents.payloads)
+      raise FormatError(f"{contents.damage} only with --iterations={whole} or less")
     return contents, tiling
 
   def _images(

@@ -121,12 +121,16 @@ class Header(NamedTuple):
 
 
 class Contents(NamedTuple):
-  """What `read` found: payloads are the whole layers from the first on; damage is None or one line.
+  """What `read` found.
+
+  payloads: the whole layers from the first on. damage: None, or one line about what follows them.
+  corrupt: whether bytes were changed; a file that is only cut, or followed by others, is not.
   """
 
   header: Header
   payloads: tuple[bytes, ...]
   damage: str | None
+  corrupt: bool = False
 
 
 class _Chain(NamedTuple):
@@ -239,14 +243,14 @@ def read(
   header = read_header(data)
   if max_layers is not None and max_layers < 1:
     raise FormatError(f"max_layers must be at least 1, received {max_layers}")
-  ends, damage = _scan(data, header, max_layers, expected_length)
+  ends, damage, corrupt = _scan(data, header, max_layers, expected_length)
   if not ends:
     raise FormatError(str(damage))
   starts = (HEADER_BYTES,) + ends[:-1]
   payloads = tuple(
     bytes(data[start + LAYER_OVERHEAD_BYTES : end]) for start, end in zip(starts, ends)
   )
-  return Contents(header, payloads, damage)
+  return Contents(header, payloads, damage, corrupt)
 
 
 def prefix(data: bytes, layers: int) -> bytes:
@@ -275,8 +279,8 @@ def layer_ends(data: bytes) -> tuple[int, ...]:
 
 def _scan(
   data: bytes, header: Header, max_layers: int | None, expected_length: int | None
-) -> tuple[tuple[int, ...], str | None]:
-  """The ends of the whole layers, and what is wrong after them; copies no payload."""
+) -> tuple[tuple[int, ...], str | None, bool]:
+  """The ends of the whole layers, and `damage` and `corrupt` of Contents; copies no payload."""
   view = memoryview(data)
   chain = _Chain.start(_CRC.unpack_from(view, _FIELDS.size)[0])
   layers = header.layers
@@ -286,25 +290,25 @@ def _scan(
   for whole in range(wanted):
     body = start + LAYER_OVERHEAD_BYTES
     if len(view) < body:
-      return tuple(ends), _cut(whole, layers)
+      return tuple(ends), _cut(whole, layers), False
     length_bytes = bytes(view[start : start + _LENGTH_BYTES])
     check = bytes(view[start + _LENGTH_BYTES : body])
     length = int.from_bytes(length_bytes, "little")
     # The length is tested by itself first, so that a wrong one is not taken for a cut.
     if _parity(length) != check[-1] >> 7 or _length_is_wrong(header, length, expected_length):
-      return tuple(ends), _damaged(whole, layers)
+      return tuple(ends), _damaged(whole, layers), True
     end = body + length
     if len(view) < end:
-      return tuple(ends), _cut(whole, layers)
+      return tuple(ends), _cut(whole, layers), False
     chain = chain.add(length_bytes, view[body:end])
     if chain.check(length) != check:
-      return tuple(ends), _damaged(whole, layers)
+      return tuple(ends), _damaged(whole, layers), True
     ends.append(end)
     start = end
   extra = len(view) - start
   if max_layers is None and extra:
-    return tuple(ends), f"{extra} {'byte' if extra == 1 else 'bytes'} after the last layer"
-  return tuple(ends), None
+    return tuple(ends), f"{extra} {'byte' if extra == 1 else 'bytes'} after the last layer", False
+  return tuple(ends), None, False
 
 
 def _cut(whole: int, layers: int) -> str:

@@ -27,3 +27,7 @@ class FormatError(CompressionError):
 
 class OutputError(CompressionError):
   """An output exists already, or cannot be written."""
+
+
+class RangeError(CompressionError, ValueError):
+  """A number is outside the range that the model allows."""

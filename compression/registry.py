@@ -2,7 +2,7 @@
 
 A model is a folder with `config.json`, `encoder.npz` and `decoder.npz`. Released models are the
 folders of `models/`; the folder that `python -m compression.train` writes is one, too. Programs,
-exports and tests ask here and nowhere else.
+exports and tests ask here and nowhere else. Nothing here needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import pathlib
 from typing import NamedTuple
 
 from compression.errors import ConfigError, ModelError
+from compression.image_coder import archives
+from compression.image_coder.config import CodecConfig
 
 DEFAULT_MODEL = "residual_gru"
 CONFIG_FILE = "config.json"
@@ -57,15 +59,13 @@ def find(name_or_dir: str | os.PathLike[str] = DEFAULT_MODEL) -> Model:
   raise ModelError(f"{text}: no such model or folder; released models: {known}")
 
 
-def read_config(model: Model):  # type: ignore[no-untyped-def]  # its class needs TensorFlow
+def read_config(model: Model) -> CodecConfig:
   """The CodecConfig of a model.
 
   Raises:
     ModelError: if the file cannot be read.
     ConfigError: if it holds an unknown key or a wrong value; names the file.
   """
-  from compression.image_coder.config import CodecConfig
-
   file = model.folder / CONFIG_FILE
   try:
     return CodecConfig.from_json(file.read_text("utf-8"))
@@ -78,9 +78,7 @@ def read_config(model: Model):  # type: ignore[no-untyped-def]  # its class need
 @functools.lru_cache(maxsize=None)
 def model_id(model: Model) -> bytes:
   """What files made with this model carry; read from its files without building networks."""
-  from compression.image_coder import weights
-
-  return weights.model_id(read_config(model), weights.read_archives(model.folder, "decoder"))
+  return archives.model_id(read_config(model), archives.read_archives(model.folder, "decoder"))
 
 
 def find_by_id(wanted: bytes) -> Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import os
 import pathlib
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 TESTS = pathlib.Path(__file__).resolve().parent
 BUILD = TESTS.parent / ".build"
+
+# Tests import compression, tools and tests from here. (The option `pythonpath` adds `tests/..`, by
+# which pytest does not recognise its modules.)
+sys.path.insert(0, str(TESTS.parent))
 
 # Before anything imports TensorFlow or hypothesis: errors only, no folder of theirs in the tree.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -115,8 +115,9 @@ def test_every_test_is_declared():
     path.relative_to(ROOT).with_suffix("").as_posix() for path in ROOT.glob("tests/**/*_test.py")
   }
   declared = {name for name in declarations() if name.startswith("tests/")}
-  assert not files - declared, "add them to the Makefile, as $(eval $(call test,NAME,SOURCES))"
-  assert not declared - files, "the Makefile declares tests that do not exist"
+  undeclared, nowhere = sorted(files - declared), sorted(declared - files)
+  assert not undeclared, "add them to the Makefile, as $(eval $(call test,NAME,SOURCES))"
+  assert not nowhere, "the Makefile declares tests that do not exist"
 
 
 def test_every_program_is_declared():
@@ -127,22 +128,22 @@ def test_every_program_is_declared():
     if is_program(path)
   }
   declared = {name for name in declarations() if not name.startswith("tests/")}
-  assert not files - declared, "add them to the Makefile, as $(eval $(call program,PATH,SOURCES))"
-  assert not declared - files, "the Makefile declares programs that do not exist"
+  undeclared, nowhere = sorted(files - declared), sorted(declared - files)
+  assert not undeclared, "add them to the Makefile, as $(eval $(call program,PATH,SOURCES))"
+  assert not nowhere, "the Makefile declares programs that do not exist"
   assert len({pathlib.Path(name).name for name in declared}) == len(declared)
 
 
 def test_the_declared_sources_are_all_that_is_imported():
-  missing = {}
+  missing = []
   for name, found in declarations().items():
     needed = test_sources.sources(f"{name}.py", ROOT)
     if name.startswith("tests/") and name != THIS:
       text = (ROOT / f"{name}.py").read_text(encoding="utf-8")
       needed |= {KODAK} if "kodak_dir" in text.lower() else set()
     needed -= {f"{name}.py", *EVERY_TEST, *found}
-    if needed:
-      missing[name] = sorted(needed)
-  assert not missing, "the Makefile misses sources"
+    missing += [f"{name}: {file}" for file in sorted(needed)]
+  assert not missing, "the Makefile misses these sources:\n" + "\n".join(missing)
 
 
 def test_declared_sources_exist():
@@ -236,6 +237,10 @@ def run_pytest(folder, files, *arguments):
   return done, stamps
 
 
+def test_test_modules_do_not_hide_the_folders_that_they_mirror():
+  assert __name__ == "tests.makefile_test"  # and tests/tools/x_test.py is not tools.x_test
+
+
 def test_only_files_whose_tests_all_passed_are_stamped(tmp_path):
   files = {
     "good_test.py": "def test_a(): pass\ndef test_b(): pytest.skip('no images')",
@@ -313,14 +318,18 @@ def test_sources_follow_imports(tmp_path):
       "tests/layers/gru_test.py": "from compression.layers import gru\ndef test():\n  a = 'golden'",
       "tests/api_test.py": "import compression",
       "tests/info_test.py": "run(['python', '-m', 'compression.info'])",
+      "tests/tool_test.py": "run('python tools/tool.py | wc')",
+      "tools/tool.py": "import compression.info",
       "tests/all_test.py": "run(['python', '-m', f'compression.{name}'])",
     },
   )
   gru = {"compression/__init__.py", "compression/layers/__init__.py", "compression/layers/gru.py"}
+  info = {"compression/__init__.py", "compression/info.py"}
   expected = {
     "layers/gru": {*gru, "tests/conftest.py", "tests/layers/conftest.py", "tests/golden/a.npz"},
     "api": {*gru, "tests/conftest.py", "compression/codec.py"},
-    "info": {"tests/conftest.py", "compression/__init__.py", "compression/info.py"},
+    "info": {"tests/conftest.py", *info},
+    "tool": {"tests/conftest.py", "tools/tool.py", *info},
     "all": {*gru, "tests/conftest.py", "compression/codec.py", "compression/info.py"},
   }
   for name, found in expected.items():

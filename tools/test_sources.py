@@ -9,7 +9,8 @@ Reads the imports, and runs nothing. Counted are
     imports that run then: those outside functions;
 *   modules named in a string, as in `[sys.executable, "-m", "compression.compress"]`; an f-string
     that begins with the name of a package and a dot stands for all the modules in it;
-*   for a file in `tests`, the `conftest.py` above it, and the data beside it that a string names;
+*   for a file in `tests`, the `conftest.py` above it, the programs `tools/*.py` that a string
+    mentions, and the data beside it that a string names;
 *   what `READ_AT_RUN_TIME` tells.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 import sys
 from collections.abc import Iterator
 
@@ -101,10 +103,11 @@ class _Walk:
     if "." in value and all(part.isidentifier() for part in value.split(".")):
       if self._module(tuple(value.split("."))):
         self._import(tuple(value.split(".")))
-    if path.name.endswith("_test.py") and value and len(value) < 100 and "\0" not in value:
-      if value.startswith("tools/") and (self._root / value).is_file():
-        self.visit(self._root / value)
-      elif not value.startswith((".", "/")):
+    if path.relative_to(self._root).parts[0] == "tests":
+      for tool in re.findall(r"tools/\w+\.py", value):
+        if (self._root / tool).is_file():
+          self.visit(self._root / tool)
+      if re.fullmatch(r"\w[^\0\n]{0,99}", value):
         self._data(path.parent / value)
         self._data(self._root / "tests" / value)
 

@@ -1,13 +1,14 @@
 """Photos from files and back: whatever Pillow can read becomes uint8 RGB, and RGB becomes PNG.
 
 Nothing here needs TensorFlow. Everything that the codec cannot keep (transparency, 16 bits, other
-colour spaces, more frames) is either resolved in a way that is stated in a note, or refused:
-a damaged file is never read in part.
+colour spaces, more frames) is resolved in a way that a note states. A file that is cut short or
+fails its format's own checks is refused, never read in part.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import re
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError, _imaging
 
 from compression import files
 from compression.errors import ImageError
@@ -76,31 +77,30 @@ def read_photo(source: str | os.PathLike[str] | BinaryIO, name: str | None = Non
     ImageError: if the source cannot be read, is no image, is damaged or cut short, has a side over
       MAX_SIDE or more than MAX_PIXELS pixels. One line, which begins with the name.
   """
-  is_path = isinstance(source, (str, os.PathLike))
-  if name is None:
-    name = os.fspath(source) if is_path else getattr(source, "name", "image")
-  name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(name))
-  with contextlib.ExitStack() as stack:
+  if isinstance(source, (str, os.PathLike)):
+    name = _one_line(name or os.fsdecode(source))
     try:
-      file = stack.enter_context(open(source, "rb")) if is_path else source
-      if not getattr(file, "seekable", bool)():  # a pipe; Pillow has to go back and forth
-        file = io.BytesIO(file.read())
-      file.seek(0)
-      empty = not file.read(1)
-    except (FileNotFoundError, NotADirectoryError) as error:
-      raise ImageError(f"{name}: no such file") from error
+      with open(source, "rb") as file:
+        return read_photo(file, name)
     except IsADirectoryError as error:
       raise ImageError(f"{name}: is a directory") from error
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # or a zero in the name
+      raise ImageError(f"{name}: no such file") from error
     except OSError as error:
-      raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-      if not is_path:  # a closed file object: the caller's mistake, not the file's
-        raise
-      raise ImageError(f"{name}: no such file") from error  # a name with a zero byte
-    if empty:
-      raise ImageError(f"{name}: is empty")
+      raise ImageError(f"{name}: cannot be read: {error.strerror}") from error
+  name = _one_line(name or str(getattr(source, "name", "image")))
+  try:
+    if not getattr(source, "seekable", lambda: False)():  # a pipe; Pillow goes back and forth
+      source = io.BytesIO(source.read())
+    source.seek(0)
+    empty = not source.read(1)
+  except OSError as error:
+    raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from error
+  if empty:
+    raise ImageError(f"{name}: is empty")
+  with contextlib.ExitStack() as stack:
     stack.enter_context(_silence)
-    return _read(file, name, stack)
+    return _read(source, name, stack)
 
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool = False) -> None:
@@ -177,11 +177,19 @@ class _Shared:
         self._undo()
 
 
-def _ignore_pillow_warnings() -> Callable[[], None]:
+def _silence_pillow() -> Callable[[], None]:
   warnings.filterwarnings("ignore", module=r"PIL\.")
   entry = warnings.filters[0]
+  # libtiff, which Pillow has linked in, prints its errors; they come as exceptions as well.
+  set_handler = handler = None
+  with contextlib.suppress(AttributeError, OSError):  # it cannot be reached on every system
+    set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+    set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+    handler = set_handler(None)
 
   def undo() -> None:
+    if set_handler is not None:
+      set_handler(handler)
     with contextlib.suppress(ValueError):  # somebody has set all filters anew
       warnings.filters.remove(entry)  # type: ignore[attr-defined]
 
@@ -199,8 +207,13 @@ def _raise_pillow_limit() -> Callable[[], None]:
   return undo
 
 
-_silence = _Shared(_ignore_pillow_warnings)
+_silence = _Shared(_silence_pillow)
 _large_images = _Shared(_raise_pillow_limit)
+
+
+def _one_line(name: str) -> str:
+  """A name for messages: line breaks, control characters and undecodable bytes are escaped."""
+  return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 
 
 @contextlib.contextmanager
@@ -228,34 +241,32 @@ def _read(file: BinaryIO, name: str, stack: contextlib.ExitStack) -> Photo:
   """`read_photo` of an open, seekable, non-empty file; `stack` closes what stays open meanwhile."""
   notes: list[str] = []
   with _decoding(name):
-    try:
-      opened = Image.open(file)
-    except Image.DecompressionBombError:
-      # Only images this large touch the limit that the host program's own reading is under.
-      stack.enter_context(_large_images)
-      opened = Image.open(file)
-    image = opened
-    width, height = image.size
+    opened = _open(file, stack)
+    width, height = opened.size
     if max(width, height) > MAX_SIDE:
       raise ImageError(f"{name}: is {width} x {height}; no side may be longer than {MAX_SIDE}")
     if width * height > MAX_PIXELS:
       raise ImageError(f"{name}: has more than {MAX_PIXELS} pixels, which is the limit")
-    if image.format in _UNREADABLE_FORMATS or isinstance(image, ImageFile.StubImageFile):
-      raise ImageError(f"{name}: not an image that can be read ({image.format})")
-    packing = str(image.tile[:1])  # holds such as "RGB;16B"; loading drops it
-    marked = _orientation(image)
-    image.load()
+    if opened.format in _UNREADABLE_FORMATS or isinstance(opened, ImageFile.StubImageFile):
+      raise ImageError(f"{name}: not an image that can be read ({opened.format})")
+    if opened.format == "PNG":
+      opened.verify()  # loading leaves out the checksums, and would give wrong pixels
+      opened = _open(file, stack)
+    packing = str(opened.tile[:1])  # holds such as "RGB;16B"; loading drops it
+    marked = _orientation(opened)
+    opened.load()
+    image: Image.Image = opened
     # Pillow turns TIFFs itself and then drops the mark; other formats keep it.
-    remaining = _orientation(image)
-    if remaining in _ORIENTATIONS:
-      image = image.transpose(_ORIENTATIONS[remaining])
-    if marked in _ORIENTATIONS or remaining in _ORIENTATIONS:
+    remaining = _orientation(opened)
+    if remaining is not None:
+      image = opened.transpose(remaining)
+    if marked is not None or remaining is not None:
       notes.append("rotated as its EXIF data says")
     image, alpha = _to_8_bits(image, packing, opened, notes)
     if alpha is None:
       image, alpha = _split_alpha(image)
     image = _to_srgb(image, opened.info.get("icc_profile"), notes)
-    if alpha is not None and alpha.getextrema()[0] < 255:
+    if alpha is not None and np.asarray(alpha).min() < 255:
       image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
       notes.append("transparency composited on white")
     if _has_more_frames(opened):
@@ -263,9 +274,19 @@ def _read(file: BinaryIO, name: str, stack: contextlib.ExitStack) -> Photo:
     return Photo(np.array(image), tuple(notes))
 
 
-def _orientation(image: Image.Image) -> int | None:
+def _open(file: BinaryIO, stack: contextlib.ExitStack) -> ImageFile.ImageFile:
+  """Reads the header. Only for images over the host program's own limit is that one raised."""
   try:
-    return image.getexif().get(_EXIF_ORIENTATION)
+    return Image.open(file)
+  except Image.DecompressionBombError:
+    stack.enter_context(_large_images)
+    return Image.open(file)
+
+
+def _orientation(image: Image.Image) -> Image.Transpose | None:
+  """What turns the image upright; None where it is, or where nothing sensible is said."""
+  try:
+    return _ORIENTATIONS.get(image.getexif().get(_EXIF_ORIENTATION, 1))
   except Exception:  # noqa: BLE001  broken metadata is no reason to refuse a photo
     return None
 
@@ -280,7 +301,7 @@ def _has_more_frames(image: Image.Image) -> bool:
 
 
 def _to_8_bits(
-  image: Image.Image, packing: str, opened: Image.Image, notes: list[str]
+  image: Image.Image, packing: str, opened: ImageFile.ImageFile, notes: list[str]
 ) -> tuple[Image.Image, Image.Image | None]:
   """Scales deep pixels to 8 bits; also their alpha, where a colour was marked as transparent."""
   if not image.mode.startswith(("I", "F")):
@@ -299,7 +320,8 @@ def _to_8_bits(
       alpha = Image.fromarray(opaque.astype(np.uint8) * np.uint8(255))
     table = np.minimum(np.round(np.arange(_WHITE_16 + 1) * (255 / white)), 255).astype(np.uint8)
     scaled = table[values]
-    if opened.format == "TIFF" and opened.tag_v2.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO:
+    tags = getattr(opened, "tag_v2", {})  # of a TIFF
+    if tags.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO:
       scaled = 255 - scaled  # Pillow does so for 8 bits only
     return Image.fromarray(scaled), alpha
   return Image.fromarray(_scale(values, notes)), alpha
@@ -323,8 +345,6 @@ def _scale(values: np.ndarray, notes: list[str]) -> np.ndarray:
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
   """The colours without the alpha channel, and the alpha channel ("L") where there is one."""
-  if image.mode in ("La", "RGBa"):  # premultiplied
-    image = image.convert(image.mode.upper())
   if image.mode in ("P", "PA") or "transparency" in image.info:  # palettes may hold alpha as well
     image = image.convert("RGBA")
   if image.mode == "LA":
@@ -345,9 +365,11 @@ def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
         mode = _PROFILE_MODES[source.profile.xcolor_space]
         if image.mode in ("1", "L") and mode in ("L", "RGB"):
           image = image.convert(mode)  # grey photos often carry the camera's RGB profile
-        converted = ImageCms.profileToProfile(
-          image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        transform = ImageCms.buildTransform(
+          source, ImageCms.createProfile("sRGB"), image.mode, "RGB"
         )
+        converted = ImageCms.applyTransform(image, transform)
+        assert converted is not None  # as it is only where applied in place
         notes.append(f"converted from its colour profile ({title}) to sRGB")
         return converted
     except Exception:  # noqa: BLE001  damaged, of another colour space, or no LittleCMS in Pillow

@@ -179,8 +179,17 @@ class Decoder(_Network):
     return tf.tanh(tf.cast(self.to_image(y), tf.float32)), tuple(new_states)
 
   def to_image(self, y: tf.Tensor) -> tf.Tensor:
-    """The last depth_to_space and the 1x1 convolution to three channels."""
-    return self.conv_out(tf.nn.depth_to_space(y, 2))
+    """The last depth_to_space(2) and the 1x1 convolution to three channels.
+
+    Computed the other way round, which is the same: 12 channels are moved instead of 32 w. The
+    kernel is repeated for each of the 4 pixels of a block, along a block diagonal.
+    """
+    kernel = tf.cast(self.conv_out.kernel, self.compute_dtype)[0, 0]
+    blocks = tf.eye(4, dtype=kernel.dtype)[:, None, :, None] * kernel[None, :, None, :]
+    blocks = tf.reshape(blocks, [1, 1, 4 * kernel.shape[0], 4 * IMAGE_DEPTH])
+    y = tf.nn.conv2d(y, blocks, 1, "SAME")
+    y = tf.nn.depth_to_space(y, 2)
+    return y if self.conv_out.bias is None else tf.nn.bias_add(y, self.conv_out.bias)
 
   def initial_states(self, codes: tf.Tensor) -> tuple[NamedTuple, ...]:
     """The zero states for codes [N, h, w, bits]."""

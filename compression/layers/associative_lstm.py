@@ -96,6 +96,8 @@ class ConvAssociativeLSTM(ConvRecurrentCell):
   ) -> tuple[tf.Tensor, AssociativeLSTMState]:
     gates = self.input_conv(inputs, self.input_kernel, self.bias)
     if state is not None:
+      if isinstance(state, list):  # from a model that Keras loaded
+        state = AssociativeLSTMState(*state)
       gates += self.hidden_conv(state.h, self.hidden_kernel)
     f, i, o, j_re, j_im, ri_re, ri_im, ro_re, ro_im = tf.split(gates, 9, axis=-1)
     j, r_i, r_o = (

@@ -44,20 +44,30 @@ class ConvGRU(ConvRecurrentCell):
   def call(
     self, inputs: tf.Tensor, state: GRUState | None = None
   ) -> tuple[tf.Tensor, GRUState]:
+    if isinstance(state, list):  # from a model that Keras loaded
+      state = GRUState(*state)
     h = self.update(inputs, state)
     return h, GRUState(h)
 
   def update(self, inputs: tf.Tensor, state: GRUState | None) -> tf.Tensor:
     """h_t of the equations above."""
-    from_input = self.input_conv(inputs, self.input_kernel, self.bias)
+    z_in, r_in, candidate_in = tf.split(self.input_kernel, 3, axis=-1)
+    biases = (None,) * 3 if self.bias is None else tf.split(self.bias, 3)
     if state is None:
-      z, _, candidate = tf.split(from_input, 3, axis=-1)
-      return tf.sigmoid(z) * tf.tanh(candidate)
-    gates, candidate = tf.split(from_input, [2 * self.depth, self.depth], axis=-1)
-    gates = tf.sigmoid(gates + self.hidden_conv(state.h, self.gates_kernel))
-    z, r = tf.split(gates, 2, axis=-1)
-    candidate = tf.tanh(candidate + self.hidden_conv(r * state.h, self.candidate_kernel))
-    return state.h + z * (candidate - state.h)
+      z = tf.sigmoid(self.input_conv(inputs, z_in, biases[0]))
+      return z * tf.tanh(self.input_conv(inputs, candidate_in, biases[2]))
+    h = state.h
+    z_hidden, r_hidden = tf.split(self.gates_kernel, 2, axis=-1)
+    z = tf.sigmoid(self.joint_conv(inputs, h, z_in, z_hidden, biases[0]))
+    r = tf.sigmoid(self.joint_conv(inputs, h, r_in, r_hidden, biases[1]))
+    candidate = tf.tanh(
+      self.joint_conv(inputs, r * h, candidate_in, self.candidate_kernel, biases[2])
+    )
+    return self.keep(h) + z * (candidate - h)
+
+  def keep(self, h: tf.Tensor) -> tf.Tensor:
+    """What of h_{t-1} enters h_t whatever the gates say."""
+    return h
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
@@ -97,9 +107,14 @@ class ConvResidualGRU(ConvGRU):
   def call(
     self, inputs: tf.Tensor, state: GRUState | None = None
   ) -> tuple[tf.Tensor, GRUState]:
+    if isinstance(state, list):  # from a model that Keras loaded
+      state = GRUState(*state)
     h = self.update(inputs, state)
-    # The factors go to the kernels, which are small, and not to the maps, which are large.
-    if state is not None:
-      h += self.hidden_conv(state.h, self.hidden_skip_kernel * self.hidden_scale)
+    # The factor goes to the kernel, which is small, and not to the map, which is large.
     output = h + self.input_conv(inputs, self.input_skip_kernel * self.input_scale)
     return output, GRUState(h)
+
+  def keep(self, h: tf.Tensor) -> tf.Tensor:
+    """h + a_h * W_h h, as one convolution."""
+    identity = tf.eye(self.depth, dtype=self.compute_dtype)
+    return self.hidden_conv(h, self.hidden_skip_kernel * self.hidden_scale + identity)

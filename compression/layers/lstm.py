@@ -58,6 +58,8 @@ class ConvLSTM(ConvRecurrentCell):
       _, i, o, j = tf.split(gates, 4, axis=-1)
       c = tf.sigmoid(i) * tf.tanh(j)
     else:
+      if isinstance(state, list):  # from a model that Keras loaded
+        state = LSTMState(*state)
       gates += self.hidden_conv(state.h, self.hidden_kernel)
       f, i, o, j = tf.split(gates, 4, axis=-1)
       c = tf.sigmoid(f + self.forget_bias) * state.c + tf.sigmoid(i) * tf.tanh(j)

@@ -7,6 +7,7 @@ layer holds none, so one layer serves any number of images, tiles, threads and e
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -44,6 +45,7 @@ class ConvRecurrentCell(tf.keras.layers.Layer):
     **kwargs: Any,
   ):
     super().__init__(**kwargs)
+    self.input_spec = tf.keras.layers.InputSpec(ndim=4)  # tf.nn.conv2d aborts the process else
     sizes = {
       "depth": depth,
       "kernel_size": kernel_size,
@@ -51,7 +53,7 @@ class ConvRecurrentCell(tf.keras.layers.Layer):
       "strides": strides,
     }
     for name, value in sizes.items():
-      if int(value) != value or value < 1:
+      if not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(f"{name} must be a positive whole number. Received: {value!r}")
     self.depth = int(depth)
     self.kernel_size = int(kernel_size)
@@ -110,3 +112,23 @@ class ConvRecurrentCell(tf.keras.layers.Layer):
   def hidden_conv(state: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
     """U h, stride 1."""
     return tf.nn.conv2d(state, kernel, 1, "SAME")
+
+  def joint_conv(
+    self,
+    inputs: tf.Tensor,
+    state: tf.Tensor,
+    input_kernel: tf.Tensor,
+    hidden_kernel: tf.Tensor,
+    bias: Any = None,
+  ) -> tf.Tensor:
+    """W x + U h.
+
+    Where both convolutions have the same size it is one, of x and h side by side: adding two large
+    maps takes longer than joining them, and each gate has its own so that none need be split.
+    """
+    if self.strides == 1 and self.kernel_size == self.hidden_kernel_size:
+      kernel = tf.concat([input_kernel, hidden_kernel], axis=2)
+      y = tf.nn.conv2d(tf.concat([inputs, state], axis=-1), kernel, 1, "SAME")
+      return y if bias is None else tf.nn.bias_add(y, bias)
+    y = self.input_conv(inputs, input_kernel, bias)
+    return y + self.hidden_conv(state, hidden_kernel)

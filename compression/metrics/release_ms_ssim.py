@@ -83,7 +83,7 @@ def _mean_ssim_and_contrast(a: np.ndarray, b: np.ndarray) -> tuple[float, float]
 
 
 def _blur(image: np.ndarray, window: np.ndarray) -> np.ndarray:
-  """"Valid" convolution of [H, W, C] with a symmetric window [S] along rows, then columns."""
+  """Convolves [H, W, C] with a symmetric window [S] both ways, only where the window fits."""
   height, width = (side - len(window) + 1 for side in image.shape[:2])
   image = sum(weight * image[i : i + height] for i, weight in enumerate(window))
   return sum(weight * image[:, i : i + width] for i, weight in enumerate(window))

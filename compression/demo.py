@@ -1,0 +1,155 @@
+"""Compresses a photo with the released model and shows what each quality looks like.
+
+  python -m compression.demo [--image=photo.jpg] [--output_dir=demo]
+
+Writes the .rnic file, the image after each iteration, and a contact sheet: the original, and for
+iterations 1, 2, 4, 8 and 16 the reconstruction, its residual, and JPEG (4:2:0, progressive,
+optimised) of at most the same number of bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import pathlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from absl import flags
+from PIL import Image
+
+from compression import container, program, registry
+from compression.errors import ImageError, OutputError
+from compression.files import atomic_write
+
+if TYPE_CHECKING:
+  from compression.datasets.images import Photo
+
+_IMAGE = flags.DEFINE_string("image", None, "the photo (default: one that scikit-image ships)")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", "demo", "where the files go; made if need be")
+_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+
+_SHOWN = (1, 2, 4, 8, 16)
+
+
+class Version(NamedTuple):
+  """The photo at some quality.
+
+  Attributes:
+    image: uint8 [H, W, 3].
+    size: bytes of its file.
+    psnr: dB.
+    ms_ssim: 0 to 1, or nan for an image too small for it.
+  """
+
+  image: np.ndarray
+  size: int
+  psnr: float
+  ms_ssim: float
+
+  def caption(self) -> str:
+    height, width, _ = self.image.shape
+    bpp = 8 * self.size / (height * width)
+    return f"{bpp:.3f} bpp   {self.psnr:.2f} dB   MS-SSIM {self.ms_ssim:.4f}"
+
+
+class Row(NamedTuple):
+  """One iteration: our version, and JPEG's of at most as many bytes (or of as few as it can)."""
+
+  iteration: int
+  ours: Version
+  jpeg: Version
+
+
+def main(argv: list[str]) -> int:
+  program.require(argv)
+  photo, name = _photo()
+  registry.find(_MODEL.value)
+  folder = pathlib.Path(_OUTPUT_DIR.value)
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+
+  from compression.codec import load
+  from compression.contact_sheet import draw
+  from compression.datasets.images import write_png
+
+  codec = load(_MODEL.value)
+  data = codec.compress(photo.image, codec.config.iterations)
+  ends = container.layer_ends(data)
+  file = folder / f"{name}.rnic"
+  with atomic_write(file) as output:
+    output.write(data)
+  rows = []
+  for decoded in codec.progressive(data):
+    write_png(folder / f"{name}_{decoded.iterations:02d}.png", decoded.image, overwrite=True)
+    if decoded.iterations in _SHOWN:
+      size = ends[decoded.iterations - 1]
+      ours = _version(photo.image, decoded.image, size)
+      rows.append(Row(decoded.iterations, ours, _jpeg(photo.image, size)))
+  sheet = folder / f"{name}_sheet.png"
+  write_png(sheet, draw(photo.image, rows), overwrite=True)
+  _print_table(name, photo, rows)
+  print(f"\n{file}\n{folder / name}_01.png ... {name}_{codec.config.iterations:02d}.png\n{sheet}")
+  return 0
+
+
+def _photo() -> tuple[Photo, str]:
+  from compression.datasets.images import Photo, read_photo
+
+  if _IMAGE.value is not None:
+    return read_photo(_IMAGE.value), pathlib.Path(_IMAGE.value).stem
+  try:
+    import skimage.data
+  except ImportError:
+    raise ImageError("the demo's photo is in scikit-image; install it or give --image") from None
+  return Photo(skimage.data.chelsea(), ()), "chelsea"
+
+
+def _version(original: np.ndarray, image: np.ndarray, size: int) -> Version:
+  from compression import metrics
+
+  try:
+    ms_ssim = float(metrics.ms_ssim(original, image))
+  except ImageError:  # too small for it
+    ms_ssim = float("nan")
+  return Version(image, size, float(metrics.psnr(original, image)), ms_ssim)
+
+
+def _jpeg(original: np.ndarray, limit: int) -> Version:
+  """The best JPEG of at most `limit` bytes, or the smallest if none is so small."""
+  low, high = 1, 100
+  best = _encode_jpeg(original, low)
+  while low < high:
+    quality = (low + high + 1) // 2
+    data = _encode_jpeg(original, quality)
+    if len(data) <= limit:
+      low, best = quality, data
+    else:
+      high = quality - 1
+  return _version(original, np.asarray(Image.open(io.BytesIO(best))), len(best))
+
+
+def _encode_jpeg(image: np.ndarray, quality: int) -> bytes:
+  file = io.BytesIO()
+  Image.fromarray(image).save(
+    file, "JPEG", quality=quality, subsampling="4:2:0", optimize=True, progressive=True
+  )
+  return file.getvalue()
+
+
+def _print_table(name: str, photo: Photo, rows: list[Row]) -> None:
+  height, width, _ = photo.image.shape
+  notes = f" ({'; '.join(photo.notes)})" if photo.notes else ""
+  print(f"{name}: {width}x{height} pixels{notes}")
+  print("iteration   bytes    bpp   PSNR dB  MS-SSIM     JPEG bytes  PSNR dB  MS-SSIM")
+  for row in rows:
+    ours, jpeg = row.ours, row.jpeg
+    print(
+      f"{row.iteration:9}{ours.size:8}{8 * ours.size / (height * width):7.3f}{ours.psnr:10.2f}"
+      f"{ours.ms_ssim:9.4f}{jpeg.size:15}{jpeg.psnr:9.2f}{jpeg.ms_ssim:9.4f}"
+    )
+
+
+if __name__ == "__main__":
+  program.run(main)

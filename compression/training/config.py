@@ -1,0 +1,179 @@
+"""What a training run is: the model, and everything that its weights then depend on.
+
+An experiment file holds both, and `train_config.json` in the folder of a run is one:
+
+    {"model": {"unit": "residual_gru", ...}, "training": {"train_glob": "...", ...}}
+
+Nothing here needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+from compression.errors import ConfigError, ModelError
+from compression.files import atomic_write
+from compression.image_coder.config import BLOCK, CodecConfig
+from compression.training.curriculum import Curriculum
+
+FILE = "train_config.json"
+
+MAY_CHANGE = frozenset(
+  {
+    "train_glob",
+    "validation_glob",
+    "steps",
+    "checkpoint_steps",
+    "distribution",
+    "init",
+  }
+)
+"""What may differ when a run goes on: where things are, how far it goes, and on how many devices."""
+
+
+def _setting(default: Any, help: str, **limits: Any) -> Any:
+  """A field with what its flag says; limits are `choices`, or `low` and `high`."""
+  return dataclasses.field(default=default, metadata={"help": help, **limits})
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+  """How a model is trained; the help of each field is that of its flag.
+
+  Defaults are those of the released models, after Toderici et al. (CVPR 2017), section 4: L1 loss
+  over all iterations, batches of 32 patches of 32x32 pixels, Adam.
+
+  Raises:
+    ConfigError: if a value is not allowed.
+  """
+
+  train_glob: str = _setting("", "training images: a pattern, or several with commas between them")
+  validation_glob: str = _setting("", "images whose centres are looked at at every checkpoint")
+  patch_size: int = _setting(
+    32, "pixels along a side of the training patches, a multiple of 16", low=BLOCK, high=1024
+  )
+  batch_size: int = _setting(32, "patches a step, on all devices together", low=1, high=65536)
+  steps: int = _setting(20000, "steps of training in all", low=1, high=10**9)
+  checkpoint_steps: int = _setting(1000, "steps from checkpoint to checkpoint", low=1, high=10**9)
+  learning_rate: float = _setting(1e-3, "the highest; it ends at 2 % of that", low=1e-9, high=10.0)
+  optimizer: str = _setting(
+    "adam", "the optimizer", choices=("adam", "adamw", "nadam", "rmsprop", "sgd")
+  )
+  epsilon: float = _setting(
+    1e-7, "of the optimizer (sgd has none); the paper has 1", low=1e-12, high=10.0
+  )
+  clip_norm: float = _setting(
+    0.5, "gradients of a larger norm are scaled down to it; 0 leaves them", low=0.0, high=1e9
+  )
+  loss: str = _setting("l1", "of the residuals", choices=("l1", "mse"))
+  stochastic_binarizer: bool = _setting(False, "draw the bits at random in training")
+  curriculum: str = _setting(
+    "4:0.12,8:0.3,16:1",
+    "iterations:until this share of the steps, ...; never more iterations than the model's",
+  )
+  ema: float = _setting(
+    0.999, "decay of the average of the weights that is the result; 0 takes the last", low=0.0, high=1.0
+  )
+  precision: str = _setting(
+    "float32", "of the networks in training", choices=("float32", "mixed_bfloat16")
+  )
+  seed: int = _setting(0, "of everything that is random", low=0, high=2**32 - 1)
+  distribution: str = _setting(
+    "none",
+    "none: one device; mirrored: all of this machine's; multi_worker: those of TF_CONFIG",
+    choices=("none", "mirrored", "multi_worker"),
+  )
+  init: str = _setting("", "a released model or a folder with the weights to start from")
+
+  def __post_init__(self) -> None:
+    for field in dataclasses.fields(self):
+      _check(field, getattr(self, field.name))
+    if self.patch_size % BLOCK:
+      raise ConfigError(f"patch_size must be a multiple of {BLOCK}: {self.patch_size}")
+    if self.ema == 1:
+      raise ConfigError("ema must be below 1: at 1 the average would never change")
+    Curriculum.parse(self.curriculum)
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+  """A model and its training."""
+
+  model: CodecConfig = dataclasses.field(default_factory=CodecConfig)
+  training: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+  def override(self, values: dict[str, Any]) -> Experiment:
+    """This experiment with other values, {"model": {...}, "training": {...}}; both may be partial.
+
+    Raises:
+      ConfigError: on unknown keys and values that are not allowed.
+    """
+    parts = {}
+    _refuse_unknown(values, [field.name for field in dataclasses.fields(self)], "the experiment")
+    for name, part in (("model", self.model), ("training", self.training)):
+      changes = values.get(name, {})
+      known = [field.name for field in dataclasses.fields(part)]
+      _refuse_unknown(changes, known, f'"{name}" of the experiment')
+      parts[name] = dataclasses.replace(part, **changes)
+    return Experiment(**parts)
+
+  def to_json(self) -> str:
+    return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+  def save(self, folder: pathlib.Path) -> None:
+    """Writes FILE into a folder; raises OutputError if it cannot."""
+    with atomic_write(folder / FILE) as file:
+      file.write(self.to_json().encode())
+
+
+def read(path: pathlib.Path) -> dict[str, Any]:
+  """The values of an experiment file, checked by `Experiment.override`.
+
+  Raises:
+    ConfigError: if it cannot be read or is not JSON; names the file.
+  """
+  try:
+    return json.loads(path.read_text("utf-8"))
+  except (OSError, ValueError) as error:
+    reason = error.strerror if isinstance(error, OSError) else f"is not JSON: {error}"
+    raise ConfigError(f"{path}: {reason}") from error
+
+
+def check_resumable(begun: Experiment, wanted: Experiment, folder: pathlib.Path) -> None:
+  """Refuses to go on with other settings than those that the run in `folder` was begun with.
+
+  Raises:
+    ModelError: names the first setting that differs and must not.
+  """
+  for part in ("model", "training"):
+    old = dataclasses.asdict(getattr(begun, part))
+    new = dataclasses.asdict(getattr(wanted, part))
+    for key in old:
+      if old[key] != new[key] and key not in MAY_CHANGE:
+        raise ModelError(
+          f"{folder}: was begun with {key} {old[key]!r} and cannot go on with {new[key]!r}; "
+          "use another --train_dir"
+        )
+
+
+def _refuse_unknown(values: Any, known: list[str], where: str) -> None:
+  if not isinstance(values, dict):
+    raise ConfigError(f"{where} must be an object with keys: {values!r}")
+  unknown = sorted(set(values) - set(known))
+  if unknown:
+    raise ConfigError(f"unknown key {unknown[0]!r} in {where}; known: {', '.join(known)}")
+
+
+def _check(field: dataclasses.Field, value: Any) -> None:
+  name, limits, kind = field.name, field.metadata, type(field.default)
+  if "choices" in limits and value not in limits["choices"]:
+    raise ConfigError(f"{name} must be one of {', '.join(limits['choices'])}: {value!r}")
+  allowed = (int, float) if kind is float else (kind,)
+  if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    raise ConfigError(f"{name} must be {kinds[kind]}: {value!r}")
+  if "low" in limits and not limits["low"] <= value <= limits["high"]:
+    raise ConfigError(f"{name} must be from {limits['low']:g} to {limits['high']:g}: {value!r}")

@@ -1,0 +1,55 @@
+"""Batches of tiles as tf.data, for one device and for several."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from compression.datasets.tiles import TileSource
+from compression.errors import ConfigError
+
+_DEPTH = 3
+
+
+def batches(source: TileSource, start: int, stop: int) -> tf.data.Dataset:
+  """Batches number `start` .. `stop` - 1: uint8 [N, p, p, 3]."""
+  return _dataset(source, start, stop, 0, 1, 1)
+
+
+def distributed_batches(
+  source: TileSource, start: int, stop: int, strategy: tf.distribute.Strategy
+) -> tf.distribute.DistributedDataset:
+  """The same batches, a part for each replica: together, the replicas see what one device would.
+
+  Raises:
+    ConfigError: if the batch cannot be divided evenly among the replicas.
+  """
+  replicas = strategy.num_replicas_in_sync
+  if source.batch_size % replicas:
+    raise ConfigError(
+      f"batch_size must be a multiple of the {replicas} devices: {source.batch_size}"
+    )
+
+  def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+    local = replicas // context.num_input_pipelines
+    return _dataset(source, start, stop, context.input_pipeline_id * local, local, replicas)
+
+  return strategy.distribute_datasets_from_function(of_worker)
+
+
+def _dataset(
+  source: TileSource, start: int, stop: int, first: int, local: int, replicas: int
+) -> tf.data.Dataset:
+  """For each step the parts first .. first + local - 1 of the `replicas` parts, one by one."""
+  size = source.batch_size // replicas
+
+  def cut(element: int) -> tf.Tensor:
+    step, replica = divmod(int(element), local)
+    begin = (first + replica) * size
+    return source.batch(step, begin, begin + size)
+
+  def load(element: tf.Tensor) -> tf.Tensor:
+    tiles = tf.numpy_function(cut, [element], tf.uint8, stateful=False)
+    return tf.ensure_shape(tiles, [size, source.patch_size, source.patch_size, _DEPTH])
+
+  elements = tf.data.Dataset.range(start * local, stop * local)
+  return elements.map(load, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)

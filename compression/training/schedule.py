@@ -1,0 +1,69 @@
+"""The learning rate over the steps, and the optimizer that uses it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from compression.layers.recurrent_cell import REGISTRATION
+from compression.training.config import TrainConfig
+
+WARM_UP_STEPS = 300
+"""Enough for Adam's second moments to settle: 1 / (1 - beta_2) is 1000, most of it earlier."""
+
+CONSTANT_SHARE = 0.5
+"""Of the steps: until then the rate stays at its peak."""
+
+FINAL_SHARE = 0.02
+"""Of the peak: what the cosine ends at."""
+
+_SGD_MOMENTUM = 0.9
+
+
+@tf.keras.utils.register_keras_serializable(package=REGISTRATION)
+class WarmUpCosine(tf.keras.optimizers.schedules.LearningRateSchedule):
+  """A linear warm-up, a constant part, and half a cosine down.
+
+      rate(s) = peak * min(1, (s + 1) / warm_up_steps) * decay(s / steps)
+      decay(q) = 1 for q < c, else f + (1 - f) * (1 + cos(pi * (q - c) / (1 - c))) / 2
+
+  with c = CONSTANT_SHARE and f = FINAL_SHARE; beyond the last step it stays at f.
+
+  Args:
+    peak: the highest rate.
+    steps: of the whole training.
+    warm_up_steps: how many the warm-up takes.
+  """
+
+  def __init__(self, peak: float, steps: int, warm_up_steps: int = WARM_UP_STEPS):
+    super().__init__()
+    self.peak = float(peak)
+    self.steps = int(steps)
+    self.warm_up_steps = int(warm_up_steps)
+
+  def __call__(self, step: Any) -> tf.Tensor:
+    step = tf.cast(step, tf.float32)
+    warm_up = tf.minimum(1.0, (step + 1) / self.warm_up_steps)
+    late = (step / self.steps - CONSTANT_SHARE) / (1 - CONSTANT_SHARE)
+    cosine = (1 + tf.cos(math.pi * tf.clip_by_value(late, 0.0, 1.0))) / 2
+    return self.peak * warm_up * (FINAL_SHARE + (1 - FINAL_SHARE) * cosine)
+
+  def get_config(self) -> dict[str, Any]:
+    return {"peak": self.peak, "steps": self.steps, "warm_up_steps": self.warm_up_steps}
+
+
+def make_optimizer(config: TrainConfig) -> tf.keras.optimizers.Optimizer:
+  """The optimizer of a training run, with its schedule and with gradients clipped together."""
+  rate = WarmUpCosine(config.learning_rate, config.steps)
+  options: dict[str, Any] = {"global_clipnorm": config.clip_norm or None}
+  if config.optimizer == "sgd":
+    return tf.keras.optimizers.SGD(rate, momentum=_SGD_MOMENTUM, **options)
+  kinds = {
+    "adam": tf.keras.optimizers.Adam,
+    "adamw": tf.keras.optimizers.AdamW,
+    "nadam": tf.keras.optimizers.Nadam,
+    "rmsprop": tf.keras.optimizers.RMSprop,
+  }
+  return kinds[config.optimizer](rate, epsilon=config.epsilon, **options)

@@ -1,0 +1,80 @@
+"""Models are found by name, by folder and by the id in a file."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from compression import load, registry
+from compression.errors import ConfigError, ModelError
+from compression.image_coder import archives
+from compression.image_coder.config import CodecConfig
+
+MAX_RELEASED_BYTES = 20 * 2**20
+
+
+def test_every_released_model_is_complete_and_small() -> None:
+  models = registry.models()
+  assert registry.DEFAULT_MODEL in [model.name for model in models]
+  for model in models:
+    assert {"config.json", "encoder.npz", "decoder.npz", "README.md"} <= {
+      file.name for file in model.folder.iterdir()
+    }
+    assert sum(file.stat().st_size for file in model.folder.iterdir()) < MAX_RELEASED_BYTES
+    arrays = archives.read_weights(model.folder)
+    assert {array.dtype for array in arrays.values()} == {np.dtype("float16")}
+    assert registry.find(model.name) == model
+    assert registry.find_by_id(registry.model_id(model)) == model
+
+
+def test_every_released_model_loads_and_codes() -> None:
+  for model in registry.models():
+    codec = load(model.name)
+    assert codec.model_id == registry.model_id(model)
+    image = np.full([20, 20, 3], 128, np.uint8)
+    restored = codec.decompress(codec.compress(image, 2))
+    assert abs(restored.astype(int) - image).mean() < 40
+
+
+def test_a_folder_is_a_model(tmp_path: pathlib.Path) -> None:
+  source = registry.find()
+  for file in source.folder.iterdir():
+    (tmp_path / file.name).write_bytes(file.read_bytes())
+  assert load(tmp_path).model_id == load().model_id
+
+
+def test_what_is_missing_or_wrong_is_named(tmp_path: pathlib.Path) -> None:
+  with pytest.raises(ModelError, match="nope: no such model or folder; released models: .*resid"):
+    registry.find("nope")
+  with pytest.raises(ModelError, match="without config.json"):
+    registry.find(tmp_path)
+  (tmp_path / "config.json").write_text("{")
+  with pytest.raises(ConfigError, match="config.json: the configuration is not JSON"):
+    load(tmp_path)
+  (tmp_path / "config.json").write_text(json.dumps({"depth": 3}))
+  with pytest.raises(ConfigError, match="config.json: unknown key 'depth'"):
+    load(tmp_path)
+  (tmp_path / "config.json").write_text(CodecConfig().to_json())
+  with pytest.raises(ModelError, match="has no encoder.npz"):
+    load(tmp_path)
+  (tmp_path / "encoder.npz").write_bytes(b"PK not really")
+  with pytest.raises(ModelError, match="encoder.npz: is not an archive of weights"):
+    load(tmp_path)
+
+
+def test_unknown_id_lists_the_known_ones() -> None:
+  with pytest.raises(ModelError, match="0102030405060708, which is not among: .*residual_gru"):
+    registry.find_by_id(bytes(range(1, 9)))
+
+
+def test_the_registry_needs_no_tensorflow() -> None:
+  code = (
+    "import sys; from compression import registry; registry.model_id(registry.find());"
+    "assert 'tensorflow' not in sys.modules"
+  )
+  subprocess.run([sys.executable, "-c", code], check=True, cwd=pathlib.Path(__file__).parents[1])
