@@ -15,7 +15,7 @@ import importlib
 import os
 from typing import Any
 
-# TensorFlow reads this when it is first imported; it reports errors about GPUs where there are none.
+# Read by TensorFlow when it is imported: it reports errors about GPUs where there are none.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"

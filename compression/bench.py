@@ -33,7 +33,7 @@ _MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model 
 _HEIGHT, _WIDTH = 512, 768
 _ITERATIONS = (1, 8, 16)
 _ENCODER_GMAC, _DECODER_GMAC = 59.8, 166.0
-"""Multiply-adds of one iteration at width 1 and 768x512, Residual GRU; width scales them squared."""
+"""Multiply-adds an iteration at width 1 and 768x512, Residual GRU; width scales them squared."""
 
 _PLAIN_SHAPES = ((256, 384, 64, 64), (128, 192, 128, 128), (64, 96, 256, 256))
 """Height, width, input and output depth of the convolutions that stand for the machine's rate."""
@@ -94,9 +94,7 @@ def step(width: float, rate: float, repeat: int, precision: str) -> Step:
   encoder = measure(lambda: encode(x, state.x_hat, states)[0].numpy(), repeat)
   decoder = measure(lambda: decode(b, state).x_hat.numpy(), repeat)
   scale = 2 * width**2 / rate
-  return Step(
-    encoder, decoder, _ENCODER_GMAC * scale / encoder, _DECODER_GMAC * scale / decoder
-  )
+  return Step(encoder, decoder, _ENCODER_GMAC * scale / encoder, _DECODER_GMAC * scale / decoder)
 
 
 def _print_steps(rate: float) -> None:
@@ -158,7 +156,9 @@ def _print_start_up() -> None:
     measure(lambda: subprocess.run([*run, code], check=True), 3)  # noqa: B023
     for code in (tensorflow, whole)
   ]
-  print(f"start-up of a process: {seconds[1]:.2f} s, of which `import tensorflow` {seconds[0]:.2f} s")
+  print(
+    f"start-up of a process: {seconds[1]:.2f} s, of which `import tensorflow` {seconds[0]:.2f} s"
+  )
 
 
 def main(argv: list[str]) -> None:

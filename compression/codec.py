@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,8 @@ DEFAULT_CODER = "none"
 MAX_MEMORY_BYTES = 16 * 2**30
 """A file whose untiled size would need more than this to decode is refused before it is tried."""
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
+Metric = Callable[[np.ndarray, np.ndarray], Any]
+"""(original, reconstruction), uint8 [H, W, 3] -> what `float` takes; more is better."""
 
 
 class Compressed(NamedTuple):
@@ -137,7 +138,7 @@ class Codec:
     """The fewest iterations whose image reaches `target`; all of them if none does.
 
     Args:
-      metric: (original, reconstruction) uint8 [H, W, 3] -> quality, more is better.
+      metric: what is to reach the target, e.g. `compression.metrics.psnr`.
     """
     image = check_image(image)
     coder = self.entropy_coder(entropy_coder)

@@ -108,9 +108,7 @@ def _by_target(codec: Codec, image: Any) -> Compressed:
   if _TARGET_BYTES.value is not None:
     return codec.compress_to_size(image, _TARGET_BYTES.value, entropy_coder=coder)
   if _TARGET_PSNR.value is not None:
-    return codec.compress_to_quality(
-      image, metrics.psnr, _TARGET_PSNR.value, entropy_coder=coder
-    )
+    return codec.compress_to_quality(image, metrics.psnr, _TARGET_PSNR.value, entropy_coder=coder)
   if _TARGET_MS_SSIM.value is not None:
     return codec.compress_to_quality(
       image, metrics.ms_ssim, _TARGET_MS_SSIM.value, entropy_coder=coder

@@ -175,8 +175,16 @@ def write(header: Header, payloads: Sequence[bytes], expected_length: int | None
   if len(payloads) != header.layers:
     raise FormatError(f"payloads: {len(payloads)} received for {header.layers} layers")
   fields = _FIELDS.pack(
-    MAGIC, VERSION, header.entropy_coder, header.layers, header.halo, header.model_id,
-    header.height, header.width, header.tile, header.tables_id,
+    MAGIC,
+    VERSION,
+    header.entropy_coder,
+    header.layers,
+    header.halo,
+    header.model_id,
+    header.height,
+    header.width,
+    header.tile,
+    header.tables_id,
   )
   header_crc = zlib.crc32(fields)
   parts = [fields, _CRC.pack(header_crc)]

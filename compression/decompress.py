@@ -40,7 +40,9 @@ _STRICT = flags.DEFINE_bool("strict", False, "refuse a file that is cut short")
 def targets(target: str, iterations: int) -> list[str]:
   """The names of the images of all iterations: photo.png -> photo_01.png, photo_02.png, ..."""
   path = pathlib.Path(target)
-  return [str(path.with_name(f"{path.stem}_{t:02d}{path.suffix}")) for t in range(1, iterations + 1)]
+  return [
+    str(path.with_name(f"{path.stem}_{t:02d}{path.suffix}")) for t in range(1, iterations + 1)
+  ]
 
 
 def main(argv: list[str]) -> int:
@@ -85,7 +87,7 @@ def _decompress(job: jobs.Job) -> None:
     )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _codec(name: str) -> Codec:
   from compression.codec import load
 

@@ -1,6 +1,6 @@
 """Says what is in .rnic files, without decoding them.
 
-  python -m compression.info photo.rnic [more.rnic ...]
+python -m compression.info photo.rnic [more.rnic ...]
 """
 
 from __future__ import annotations

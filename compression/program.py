@@ -51,13 +51,18 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
   sys.exit(status)
 
 
-def require(argv: list[str], *required: flags.FlagHolder) -> None:
-  """For programs without positional arguments: raises UsageError if a flag is not given."""
+def require(argv: list[str], *required: flags.FlagHolder) -> list[str]:
+  """For programs without positional arguments: the values of flags that must be given.
+
+  Raises:
+    UsageError: if one is not, or there is a positional argument.
+  """
   if argv:
     raise UsageError(f"{argv[0]}: unexpected argument; --help shows the usage")
   for flag in required:
     if not flag.value:
       raise UsageError(f"--{flag.name} is missing; --help shows the usage")
+  return [str(flag.value) for flag in required]
 
 
 def warn(message: str) -> None:

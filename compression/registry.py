@@ -75,7 +75,7 @@ def read_config(model: Model) -> CodecConfig:
     raise ConfigError(f"{file}: {error}") from error
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def model_id(model: Model) -> bytes:
   """What files made with this model carry; read from its files without building networks."""
   return archives.model_id(read_config(model), archives.read_archives(model.folder, "decoder"))

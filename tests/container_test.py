@@ -26,13 +26,22 @@ GOLDEN_HEADER = Header(
 GOLDEN_PAYLOADS = (b"\xca\xfe", b"\x00\x01\x02")
 GOLDEN = bytes.fromhex(
   "524e4943"  # RNIC
-  "01" "01" "02" "01"  # version, entropy coder, layers, halo
+  "01"
+  "01"
+  "02"
+  "01"  # version, entropy coder, layers, halo
   "0123456789abcdef"  # model id
-  "11000000" "28000000"  # height, width
-  "0400" "0301"  # tile, entropy tables id
+  "11000000"
+  "28000000"  # height, width
+  "0400"
+  "0301"  # tile, entropy tables id
   "da2b8b9c"  # CRC-32 of the above
-  "020000" "2e9792" "cafe"  # length, check, payload of layer 1
-  "030000" "6a1c21" "000102"  # of layer 2
+  "020000"
+  "2e9792"
+  "cafe"  # length, check, payload of layer 1
+  "030000"
+  "6a1c21"
+  "000102"  # of layer 2
 )
 
 
@@ -64,8 +73,16 @@ def read_or_none(data: bytes) -> Contents | None:
 def raw_header(**changes: int | bytes) -> bytes:
   """A header with any values and the right CRC, without the writer."""
   fields = {
-    "magic": b"RNIC", "version": 1, "coder": 1, "layers": 8, "halo": 0, "model_id": MODEL_ID,
-    "height": 32, "width": 48, "tile": 0, "tables_id": 0,
+    "magic": b"RNIC",
+    "version": 1,
+    "coder": 1,
+    "layers": 8,
+    "halo": 0,
+    "model_id": MODEL_ID,
+    "height": 32,
+    "width": 48,
+    "tile": 0,
+    "tables_id": 0,
   }
   assert set(changes) <= set(fields)
   fields.update(changes)
@@ -133,7 +150,12 @@ def files(draw):
   coder = draw(st.sampled_from(sorted(container.ENTROPY_CODERS)))
   payloads = tuple(draw(st.lists(st.binary(max_size=300), min_size=1, max_size=16)))
   header = Header(
-    height, width, len(payloads), draw(st.binary(min_size=8, max_size=8)), coder, tile,
+    height,
+    width,
+    len(payloads),
+    draw(st.binary(min_size=8, max_size=8)),
+    coder,
+    tile,
     draw(st.integers(0, max(0, min(255, tile - 1)))),
     draw(st.integers(0, 65535)) if coder else 0,
   )
@@ -193,7 +215,8 @@ def test_cut_at_every_offset_gives_exactly_the_whole_layers():
       with pytest.raises(FormatError, match="cut short|not an .rnic file"):
         container.read(data[:size])
     else:
-      _, found, damage = container.read(data[:size])
+      _, found, damage, corrupt = container.read(data[:size])
+      assert not corrupt
       assert found == payloads[:whole]
       assert damage == f"cut short: {whole} of 6 layers {'is' if whole == 1 else 'are'} whole"
     if size >= container.HEADER_BYTES:
@@ -269,8 +292,9 @@ def test_every_flipped_bit_of_a_length_is_detected_even_where_both_crcs_agree():
       pytest.fail("no payload was found")
     data = bytearray(container.write(header, [payload + word]))
     data[32] ^= 1 << bit
-    assert container._Chain.start(seed32).add(short_bytes[:3], short_bytes[3:]).check(length) == (
-      data[35:38]
+    assert (
+      container._Chain.start(seed32).add(short_bytes[:3], short_bytes[3:]).check(length)
+      == (data[35:38])
     )
     with pytest.raises(FormatError, match="layer 1 of 1 is damaged"):
       container.read(data)
@@ -286,7 +310,9 @@ def test_every_burst_of_16_bits_within_a_payload_is_detected():
     payload = int.from_bytes(payloads[1], "little") ^ burst
     damaged = data[:start] + payload.to_bytes(5000, "little")
     assert container.read(damaged)[1:] == (
-      payloads[:1], "layer 2 of 2 is damaged: the layer before it is used"
+      payloads[:1],
+      "layer 2 of 2 is damaged: the layer before it is used",
+      True,
     )
 
 
@@ -458,9 +484,17 @@ def test_hostile_headers_are_refused_by_name(changes, message):
 @pytest.mark.parametrize(
   "changes",
   [
-    {}, {"coder": 0}, {"layers": 1}, {"layers": 16}, {"height": 1, "width": 65535},
-    {"height": 32768, "width": 32768}, {"tile": 4096, "halo": 255}, {"tile": 1},
-    {"tile": 2, "halo": 1}, {"tables_id": 65535}, {"model_id": bytes(8)},
+    {},
+    {"coder": 0},
+    {"layers": 1},
+    {"layers": 16},
+    {"height": 1, "width": 65535},
+    {"height": 32768, "width": 32768},
+    {"tile": 4096, "halo": 255},
+    {"tile": 1},
+    {"tile": 2, "halo": 1},
+    {"tables_id": 65535},
+    {"model_id": bytes(8)},
   ],
 )
 def test_headers_at_the_limits_are_read(changes):
@@ -550,7 +584,9 @@ def test_without_entropy_coder_every_layer_has_the_expected_length():
     container.read(data, expected_length=12)
   wrong_second = container.write(header, [bytes(24), bytes(23), bytes(24)])
   assert container.read(wrong_second, expected_length=24)[1:] == (
-    payloads[:1], "layer 2 of 3 is damaged: the layer before it is used"
+    payloads[:1],
+    "layer 2 of 3 is damaged: the layer before it is used",
+    True,
   )
 
 

@@ -93,9 +93,7 @@ def _pixels(file: pathlib.Path) -> np.ndarray:
     return np.asarray(image)
 
 
-def test_a_photo_there_and_back(
-  run: Run, tmp_path: pathlib.Path, photo_file: pathlib.Path
-) -> None:
+def test_a_photo_there_and_back(run: Run, tmp_path: pathlib.Path, photo_file: pathlib.Path) -> None:
   original = _pixels(photo_file)
   result = run("compress", "photo.png", "--iterations=6")
   assert (result.status, result.err) == (0, "")
@@ -262,9 +260,7 @@ def test_the_tools_of_the_release(
 
   # A file as the release wrote it, which does not know the size of the image.
   np.savez_compressed(tmp_path / "release.npz", shape=shape, codes=codes)
-  result = run(
-    "decoder", "--input_codes=release.npz", "--output_directory=r", "--iteration=0"
-  )
+  result = run("decoder", "--input_codes=release.npz", "--output_directory=r", "--iteration=0")
   assert (result.status, result.err) == (0, "")
   assert _files(tmp_path / "r") == {"image_00.png"}
   assert _pixels(tmp_path / "r/image_00.png").shape == (176, 224, 3)

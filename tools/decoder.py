@@ -68,19 +68,17 @@ def read_codes(path: str) -> Codes:
 
 
 def main(argv: list[str]) -> None:
-  program.require(argv, _INPUT_CODES, _OUTPUT_DIRECTORY)
-  codes = read_codes(_INPUT_CODES.value)
+  source, target = program.require(argv, _INPUT_CODES, _OUTPUT_DIRECTORY)
+  codes = read_codes(source)
   count = len(codes.bits) if _ITERATION.value == -1 else _ITERATION.value + 1
   if count > len(codes.bits):
     raise FormatError(
-      f"{_INPUT_CODES.value}: has iterations 0 to {len(codes.bits) - 1}, not {_ITERATION.value}"
+      f"{source}: has iterations 0 to {len(codes.bits) - 1}, not {_ITERATION.value}"
     )
   config = registry.read_config(registry.find(_MODEL.value))
   if codes.bits.shape[-1] != config.bits:
-    raise FormatError(
-      f"{_INPUT_CODES.value}: has {codes.bits.shape[-1]} bits a block, the model {config.bits}"
-    )
-  folder = pathlib.Path(_OUTPUT_DIRECTORY.value)
+    raise FormatError(f"{source}: has {codes.bits.shape[-1]} bits a block, the model {config.bits}")
+  folder = pathlib.Path(target)
   try:
     folder.mkdir(parents=True, exist_ok=True)
   except OSError as error:

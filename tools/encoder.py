@@ -23,7 +23,9 @@ from compression import program, registry
 from compression.files import atomic_write, check_output
 
 _INPUT_IMAGE = flags.DEFINE_string("input_image", None, "the image")
-_OUTPUT_CODES = flags.DEFINE_string("output_codes", None, "the file to write, replaced if it exists")
+_OUTPUT_CODES = flags.DEFINE_string(
+  "output_codes", None, "the file to write, replaced if it exists"
+)
 _ITERATION = flags.DEFINE_integer(
   "iteration", 15, "quality, 0 to 15: 0.125 * (iteration + 1) bits per pixel", 0, 15
 )
@@ -31,20 +33,20 @@ _MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model 
 
 
 def main(argv: list[str]) -> None:
-  program.require(argv, _INPUT_IMAGE, _OUTPUT_CODES)
-  check_output(_OUTPUT_CODES.value, overwrite=True)
+  source, target = program.require(argv, _INPUT_IMAGE, _OUTPUT_CODES)
+  check_output(target, overwrite=True)
   registry.find(_MODEL.value)
 
   from compression.datasets.images import read_photo
 
-  photo = read_photo(_INPUT_IMAGE.value)
+  photo = read_photo(source)
   for note in photo.notes:
-    program.warn(f"{_INPUT_IMAGE.value}: {note}")
+    program.warn(f"{source}: {note}")
 
   from compression.codec import load
 
   bits = load(_MODEL.value).encode(photo.image, _ITERATION.value + 1)[:, np.newaxis]
-  with atomic_write(_OUTPUT_CODES.value) as file:
+  with atomic_write(target) as file:
     np.savez_compressed(
       file,
       shape=np.array(bits.shape),

@@ -26,9 +26,8 @@ _COMPARED_IMAGE = flags.DEFINE_string("compared_image", None, "the image to judg
 
 
 def main(argv: list[str]) -> None:
-  program.require(argv, _ORIGINAL_IMAGE, _COMPARED_IMAGE)
   images = []
-  for path in (_ORIGINAL_IMAGE.value, _COMPARED_IMAGE.value):
+  for path in program.require(argv, _ORIGINAL_IMAGE, _COMPARED_IMAGE):
     photo = read_photo(path)
     for note in photo.notes:
       program.warn(f"{path}: {note}")

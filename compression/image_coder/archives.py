@@ -1,7 +1,7 @@
 """The weights of a codec as NumPy archives, by the names that other implementations use too.
 
     encoder.npz   encoder/conv, encoder/rnn{1,2,3}/{input,gates,...}, encoder/binarizer
-    decoder.npz   decoder/conv_in, decoder/rnn{1..4}/..., decoder/conv_out, gain_estimator/conv{1..5}
+    decoder.npz   decoder/conv_in, decoder/rnn{1,2,3,4}/..., decoder/conv_out, gain_estimator/...
 
 Kernels are [height, width, in, out], float16 or float32; biases are `<layer>/bias`. An archive may
 come in numbered parts, `decoder_1.npz`, `decoder_2.npz`. No pickles, so weights from strangers
@@ -67,7 +67,7 @@ def save_weights(
     parts["encoder" if name.startswith("encoder/") else "decoder"][name] = array
   for part, members in parts.items():
     with atomic_write(folder / f"{part}.npz") as file:
-      np.savez(file, **members)  # type: ignore[arg-type]
+      np.savez(file, **members)
 
 
 def model_id(config: CodecConfig, arrays: Mapping[str, np.ndarray]) -> bytes:

@@ -129,7 +129,8 @@ class ImageCoder(tf.keras.Model):
   def call(
     self, inputs: tf.Tensor, iterations: int | None = None, training: bool | None = None
   ) -> Reconstructions:
-    states, state = None, None
+    states: States = None
+    state: DecoderState | None = None
     images, codes = [], []
     for _ in range(self.config.iterations if iterations is None else iterations):
       x_hat = None if state is None else state.x_hat

@@ -54,7 +54,9 @@ class CodecConfig:
     _check_number("pixel_range", self.pixel_range, 0.1, 1)
     _check_whole("bits", self.bits, 8, 256)
     if self.bits % 8:
-      raise ConfigError(f"bits must be a multiple of 8, so that places are whole bytes: {self.bits}")
+      raise ConfigError(
+        f"bits must be a multiple of 8, so that places are whole bytes: {self.bits}"
+      )
     _check_whole("iterations", self.iterations, 1, MAX_ITERATIONS)
     if not isinstance(self.use_bias, bool):
       raise ConfigError(f"use_bias must be true or false: {self.use_bias!r}")
@@ -85,7 +87,9 @@ class CodecConfig:
     known = [field.name for field in dataclasses.fields(cls)]
     unknown = sorted(set(values) - set(known))
     if unknown:
-      raise ConfigError(f"unknown key {unknown[0]!r} in the configuration; known: {', '.join(known)}")
+      raise ConfigError(
+        f"unknown key {unknown[0]!r} in the configuration; known: {', '.join(known)}"
+      )
     return cls(**values)
 
   @classmethod

@@ -6,7 +6,8 @@ a tuple with one NamedTuple a recurrent layer; None stands for the zero states.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
 
@@ -22,7 +23,7 @@ from compression.layers.recurrent_cell import REGISTRATION
 
 IMAGE_DEPTH = 3
 
-States = Optional[Tuple[NamedTuple, ...]]
+States = Optional[tuple[NamedTuple, ...]]
 
 _CELLS = {
   "lstm": ConvLSTM,
@@ -63,7 +64,7 @@ class _Network(tf.keras.layers.Layer):
     return {**super().get_config(), "config": self.config.to_dict()}
 
   def make_cells(
-    self, cells: dict[str, type], layers: tuple[RecurrentLayer, ...]
+    self, cells: Mapping[str, type], layers: tuple[RecurrentLayer, ...]
   ) -> list[ConvRecurrentCell]:
     return [
       cells[self.config.unit](
@@ -194,7 +195,7 @@ class Decoder(_Network):
   def initial_states(self, codes: tf.Tensor) -> tuple[NamedTuple, ...]:
     """The zero states for codes [N, h, w, bits]."""
     shape = tf.shape(codes)
-    states = []
+    states: list[NamedTuple] = []
     for index, cell in enumerate(self.cells):
       states += _zero_states([cell], shape[0], shape[1] * 2**index, shape[2] * 2**index)
     return tuple(states)

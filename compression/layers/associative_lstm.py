@@ -82,9 +82,7 @@ class ConvAssociativeLSTM(ConvRecurrentCell):
     self.input_kernel = self.add_kernel(
       "input", self.kernel_size, self.input_depth(input_shape), gates_depth
     )
-    self.hidden_kernel = self.add_kernel(
-      "hidden", self.hidden_kernel_size, self.depth, gates_depth
-    )
+    self.hidden_kernel = self.add_kernel("hidden", self.hidden_kernel_size, self.depth, gates_depth)
     self.bias = self.add_bias(gates_depth)
     super().build(input_shape)
 

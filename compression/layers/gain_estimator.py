@@ -1,4 +1,4 @@
-"""The gain estimator of the residual scaling framework, Toderici et al. (CVPR 2017), section 3.2."""
+"""The gain estimator of residual scaling, Toderici et al. (CVPR 2017), section 3.2."""
 
 from __future__ import annotations
 

@@ -41,9 +41,7 @@ class ConvGRU(ConvRecurrentCell):
   def initial_state(self, inputs: tf.Tensor) -> GRUState:
     return GRUState(self.zeros(inputs))
 
-  def call(
-    self, inputs: tf.Tensor, state: GRUState | None = None
-  ) -> tuple[tf.Tensor, GRUState]:
+  def call(self, inputs: tf.Tensor, state: GRUState | None = None) -> tuple[tf.Tensor, GRUState]:
     if isinstance(state, list):  # from a model that Keras loaded
       state = GRUState(*state)
     h = self.update(inputs, state)
@@ -104,9 +102,7 @@ class ConvResidualGRU(ConvGRU):
     self.input_skip_kernel = self.add_kernel("input_skip", 1, depth_in, self.depth)
     super().build(input_shape)
 
-  def call(
-    self, inputs: tf.Tensor, state: GRUState | None = None
-  ) -> tuple[tf.Tensor, GRUState]:
+  def call(self, inputs: tf.Tensor, state: GRUState | None = None) -> tuple[tf.Tensor, GRUState]:
     if isinstance(state, list):  # from a model that Keras loaded
       state = GRUState(*state)
     h = self.update(inputs, state)

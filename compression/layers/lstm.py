@@ -50,9 +50,7 @@ class ConvLSTM(ConvRecurrentCell):
   def initial_state(self, inputs: tf.Tensor) -> LSTMState:
     return LSTMState(self.zeros(inputs), self.zeros(inputs))
 
-  def call(
-    self, inputs: tf.Tensor, state: LSTMState | None = None
-  ) -> tuple[tf.Tensor, LSTMState]:
+  def call(self, inputs: tf.Tensor, state: LSTMState | None = None) -> tuple[tf.Tensor, LSTMState]:
     gates = self.input_conv(inputs, self.input_kernel, self.bias)
     if state is None:
       _, i, o, j = tf.split(gates, 4, axis=-1)

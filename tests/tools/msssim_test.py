@@ -85,7 +85,7 @@ def test_what_is_done_to_an_image_goes_to_the_standard_error(pair, tmp_path):
   Image.fromarray(np.dstack([NOISY, alpha])).save(path)
   status, out, err = run(f"--original_image={pair[0]}", f"--compared_image={path}")
   assert status == 0 and float(out) < 1
-  assert err == f"msssim.py: {path}: transparency composited on white\n"
+  assert err == f"warning: {path}: transparency composited on white\n"
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_what_is_done_to_an_image_goes_to_the_standard_error(pair, tmp_path):
     (["--original_image=", "--compared_image=a.png"], "--original_image is missing"),
     (["--original_image"], "original_image"),
     (["--original_image=a", "--compared_image=b", "--nonsense=1"], "nonsense"),
-    (["--original_image=a", "--compared_image=b", "c"], "'c' is not expected"),
+    (["--original_image=a", "--compared_image=b", "c"], "c: unexpected argument"),
   ],
 )
 def test_wrong_flags_are_usage_errors(arguments, complaint):
   status, out, err = run(*arguments)
   assert (status, out) == (2, "")
-  assert err.count("\n") == 1 and complaint in err and "usage: msssim.py" in err
+  assert err.count("\n") == 1 and complaint in err and err.startswith("error: ")
 
 
 def test_help():
@@ -115,7 +115,7 @@ def test_help():
 def refused(original, compared) -> str:
   status, out, err = run(f"--original_image={original}", f"--compared_image={compared}")
   assert (status, out) == (1, "")
-  assert err.startswith("msssim.py: ") and err.count("\n") == 1
+  assert err.startswith("error: ") and err.count("\n") == 1
   return err
 
 
@@ -123,11 +123,11 @@ def test_unreadable_images(pair, tmp_path):
   missing, text, cut = tmp_path / "none.png", tmp_path / "text.png", tmp_path / "cut.png"
   text.write_text("not a photo")
   cut.write_bytes(pair[0].read_bytes()[:1000])
-  assert refused(missing, pair[1]) == f"msssim.py: {missing}: no such file\n"
-  assert refused(pair[0], missing) == f"msssim.py: {missing}: no such file\n"
-  assert refused(pair[0], text) == f"msssim.py: {text}: not an image that can be read\n"
-  assert refused(pair[0], cut) == f"msssim.py: {cut}: the image is cut short or damaged\n"
-  assert refused(pair[0], tmp_path) == f"msssim.py: {tmp_path}: is a directory\n"
+  assert refused(missing, pair[1]) == f"error: {missing}: no such file\n"
+  assert refused(pair[0], missing) == f"error: {missing}: no such file\n"
+  assert refused(pair[0], text) == f"error: {text}: not an image that can be read\n"
+  assert refused(pair[0], cut) == f"error: {cut}: the image is cut short or damaged\n"
+  assert refused(pair[0], tmp_path) == f"error: {tmp_path}: is a directory\n"
 
 
 def test_different_sizes_are_named(pair, tmp_path):
