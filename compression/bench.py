@@ -80,13 +80,8 @@ def step(width: float, rate: float, repeat: int, precision: str) -> Step:
   from compression.image_coder.codec import ImageCoder
   from compression.image_coder.config import CodecConfig
 
-  before = tf.keras.mixed_precision.global_policy()
-  tf.keras.mixed_precision.set_global_policy(precision)
-  try:
-    model = ImageCoder(CodecConfig(width=width))
-    model.build()
-  finally:
-    tf.keras.mixed_precision.set_global_policy(before)
+  model = ImageCoder(CodecConfig(width=width), dtype=precision)
+  model.build()
   encode, decode = tf.function(model.encode_step), tf.function(model.decode_step)
   x = tf.random.uniform([1, _HEIGHT, _WIDTH, 3], -1, 1)
   b, states = encode(x, None, None)

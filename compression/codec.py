@@ -350,8 +350,15 @@ def pad_to_blocks(image: np.ndarray) -> np.ndarray:
   return np.pad(image, [(0, -height % BLOCK), (0, -width % BLOCK), (0, 0)], "edge")
 
 
-def load(name_or_dir: str | os.PathLike[str] = registry.DEFAULT_MODEL) -> Codec:
+def load(
+  name_or_dir: str | os.PathLike[str] = registry.DEFAULT_MODEL, precision: str = "float32"
+) -> Codec:
   """A codec from the name of a released model or a folder that training wrote.
+
+  Args:
+    name_or_dir: the model.
+    precision: float32, or mixed_bfloat16, which is faster where the processor has bfloat16
+      instructions and loses a little quality. Files do not depend on it: each decodes with both.
 
   Raises:
     ModelError: if there is no such model or it is damaged.
@@ -360,6 +367,6 @@ def load(name_or_dir: str | os.PathLike[str] = registry.DEFAULT_MODEL) -> Codec:
   found = registry.find(name_or_dir)
   config = registry.read_config(found)
   arrays = weights.read_weights(found.folder)
-  model = ImageCoder(config)
+  model = ImageCoder(config, dtype=precision)
   weights.assign_weights(model, arrays, str(found.folder))
   return Codec(found.name, model, weights.model_id(config, arrays))

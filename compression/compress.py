@@ -48,6 +48,7 @@ _TARGET_MS_SSIM = flags.DEFINE_float(
   upper_bound=1,
 )
 _MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_PRECISION = jobs.define_precision_flag()
 _OUTPUTS = jobs.define_output_flags()
 _ENTROPY_CODER = flags.DEFINE_enum(
   "entropy_coder",
@@ -73,7 +74,7 @@ def _codec() -> Codec:
   """The model, loaded when the first photo has been read: what is wrong with it comes first."""
   from compression.codec import load
 
-  return load(_MODEL.value)
+  return load(_MODEL.value, _PRECISION.value)
 
 
 def _compress(job: jobs.Job) -> None:

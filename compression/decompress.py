@@ -33,6 +33,7 @@ _ALL_ITERATIONS = flags.DEFINE_bool(
 _MODEL = flags.DEFINE_string(
   "model", None, "a released model or a folder (default: the one that the file was made with)"
 )
+_PRECISION = jobs.define_precision_flag()
 _OUTPUTS = jobs.define_output_flags()
 _STRICT = flags.DEFINE_bool("strict", False, "refuse a file that is cut short")
 
@@ -91,7 +92,7 @@ def _decompress(job: jobs.Job) -> None:
 def _codec(name: str) -> Codec:
   from compression.codec import load
 
-  return load(name)
+  return load(name, _PRECISION.value)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,16 @@ def define_output_flags() -> OutputFlags:
   )
 
 
+def define_precision_flag() -> flags.FlagHolder:
+  """Defines --precision for the program that calls this."""
+  return flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "mixed_bfloat16"],
+    "of the networks; bfloat16 is faster on processors that have it, and a little worse",
+  )
+
+
 def plan(sources: list[str], suffix: str, outputs: OutputFlags) -> list[Job]:
   """Pairs inputs with outputs: beside the input, in --output_dir, or --output for one input.
 

@@ -79,15 +79,16 @@ class ImageCoder(tf.keras.Model):
     name: str = "image_coder",
     **kwargs: Any,
   ):
-    super().__init__(name=name, **kwargs)
+    # Under mixed precision the image and the residuals stay float32; E and D cast what they get.
+    super().__init__(name=name, autocast=False, **kwargs)
     if config is None:
       config = CodecConfig()
     self.config = config if isinstance(config, CodecConfig) else CodecConfig.from_dict(config)
     self.stochastic_binarizer = bool(stochastic_binarizer)
     self.seed = seed
-    self.encoder = Encoder(self.config)
+    self.encoder = Encoder(self.config, dtype=self.dtype_policy)
     self.binarizer = Binarizer(self.stochastic_binarizer, seed, name="bits")
-    self.decoder = Decoder(self.config)
+    self.decoder = Decoder(self.config, dtype=self.dtype_policy)
     self.framework = make_framework(self.config)
     self.gain_estimator = self.framework.gain_estimator
 
@@ -97,6 +98,7 @@ class ImageCoder(tf.keras.Model):
       "config": self.config.to_dict(),
       "stochastic_binarizer": self.stochastic_binarizer,
       "seed": self.seed,
+      "dtype": self.dtype_policy.name,
     }
 
   def build(self, input_shape: Any = None) -> None:
