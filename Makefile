@@ -55,8 +55,8 @@ $(eval $(call program,compression/demo,$(PROGRAM) compression/contact_sheet.py,$
 $(eval $(call program,compression/compress,$(PROGRAM)))  ## Photos to .rnic files: ARGS=photo.jpg
 $(eval $(call program,compression/decompress,$(PROGRAM)))  ## .rnic files to photos: ARGS=photo.rnic
 $(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: ARGS=photo.rnic
-$(eval $(call program,compression/evaluate,$(PROGRAM)))  ## Bits, PSNR and MS-SSIM at each iteration: ARGS="--images='kodak/*.png'"
-$(eval $(call program,compression/bench,$(PROGRAM)))  ## Speed and memory, as ratios within one run
+$(eval $(call program,compression/evaluate,$(PROGRAM) compression/rate_distortion.py))  ## Bits, PSNR and MS-SSIM at each iteration: ARGS="--images='kodak/*.png'"
+$(eval $(call program,compression/bench,$(PROGRAM) compression/benchmark.py))  ## Speed and memory, as ratios within one run
 $(eval $(call program,tools/encoder,$(PROGRAM)))  ## The 2017 release's encoder.py: ARGS="--input_image=... --output_codes=..."
 $(eval $(call program,tools/decoder,$(PROGRAM)))  ## The 2017 release's decoder.py: ARGS="--input_codes=... --output_directory=..."
 $(eval $(call program,tools/msssim,$(PROGRAM)))  ## The 2017 release's msssim.py: ARGS="--original_image=... --compared_image=..."
@@ -94,9 +94,9 @@ $(eval $(call test,layers/lstm_test,$(LAYER_TEST)))
 $(eval $(call test,layers/recurrent_cell_test,$(LAYER_TEST)))
 $(eval $(call test,registry_test,$(CODEC)))
 $(eval $(call test,codec_test,$(CODEC) $(METRICS)))
-$(eval $(call test,evaluate_test,$(sources.compression/evaluate) $(KODAK)))
-$(eval $(call test,bench_test,$(sources.compression/bench)))
-$(eval $(call test,contact_sheet_test,$(sources.compression/demo)))
+$(eval $(call test,rate_distortion_test,$(sources.compression/evaluate) $(KODAK)))
+$(eval $(call test,benchmark_test,$(IMAGE_CODER) compression/benchmark.py))
+$(eval $(call test,contact_sheet_test,$(BASE) compression/contact_sheet.py))
 $(eval $(call test,programs_test,$(sort $(foreach name,$(PROGRAMS),$(sources.$(name))))))
 $(eval $(call test,makefile_test,Makefile setup.py $(EVERYTHING) $(GOLDEN) $(MODELS)))
 

@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
 
-from compression import program, registry
+from compression import benchmark, program, registry
 from compression.errors import ImageError
 
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos (default: a sample photo)")
@@ -30,66 +27,7 @@ _WIDTHS = flags.DEFINE_list("widths", ["0.25", "1"], "widths at which a step is 
 _REPEAT = flags.DEFINE_integer("repeat", 5, "measurements of which the median counts", 1, 1000)
 _MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
 
-_HEIGHT, _WIDTH = 512, 768
 _ITERATIONS = (1, 8, 16)
-_ENCODER_GMAC, _DECODER_GMAC = 59.8, 166.0
-"""Multiply-adds an iteration at width 1 and 768x512, Residual GRU; width scales them squared."""
-
-_PLAIN_SHAPES = ((256, 384, 64, 64), (128, 192, 128, 128), (64, 96, 256, 256))
-"""Height, width, input and output depth of the convolutions that stand for the machine's rate."""
-
-
-class Step(NamedTuple):
-  """Seconds of one recurrence step and the share of the plain rate that it reaches."""
-
-  encoder: float
-  decoder: float
-  encoder_share: float
-  decoder_share: float
-
-
-def measure(function: Callable[[], Any], repeat: int) -> float:
-  """The median of `repeat` runs in seconds, after one to warm up."""
-  function()
-  seconds = []
-  for _ in range(repeat):
-    start = time.perf_counter()
-    function()
-    seconds.append(time.perf_counter() - start)
-  return statistics.median(seconds)
-
-
-def plain_rate(repeat: int) -> float:
-  """GFLOP/s of plain float32 3x3 convolutions, the best over a few shapes."""
-  import tensorflow as tf
-
-  rates = []
-  for height, width, depth_in, depth_out in _PLAIN_SHAPES:
-    x = tf.random.normal([1, height, width, depth_in])
-    kernel = tf.random.normal([3, 3, depth_in, depth_out])
-    conv = tf.function(lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "SAME"))
-    seconds = measure(lambda: conv(x, kernel).numpy()[0, 0, 0, 0], repeat)  # noqa: B023
-    rates.append(2 * 9 * height * width * depth_in * depth_out / seconds / 1e9)
-  return max(rates)
-
-
-def step(width: float, rate: float, repeat: int, precision: str) -> Step:
-  """One iteration after the first, at 768x512."""
-  import tensorflow as tf
-
-  from compression.image_coder.codec import ImageCoder
-  from compression.image_coder.config import CodecConfig
-
-  model = ImageCoder(CodecConfig(width=width), dtype=precision)
-  model.build()
-  encode, decode = tf.function(model.encode_step), tf.function(model.decode_step)
-  x = tf.random.uniform([1, _HEIGHT, _WIDTH, 3], -1, 1)
-  b, states = encode(x, None, None)
-  state = decode(b, None)
-  encoder = measure(lambda: encode(x, state.x_hat, states)[0].numpy(), repeat)
-  decoder = measure(lambda: decode(b, state).x_hat.numpy(), repeat)
-  scale = 2 * width**2 / rate
-  return Step(encoder, decoder, _ENCODER_GMAC * scale / encoder, _DECODER_GMAC * scale / decoder)
 
 
 def _print_steps(rate: float) -> None:
@@ -97,7 +35,7 @@ def _print_steps(rate: float) -> None:
   print("  width  precision         encoder          decoder")
   for text in _WIDTHS.value:
     for precision in ("float32", "mixed_bfloat16"):
-      s = step(float(text), rate, _REPEAT.value, precision)
+      s = benchmark.step(float(text), rate, _REPEAT.value, precision)
       print(
         f"  {text:>5}  {precision:14}{s.encoder:9.3f} {s.encoder_share:5.0%}"
         f"{s.decoder:11.3f} {s.decoder_share:5.0%}",
@@ -114,7 +52,7 @@ def _photos() -> list[np.ndarray]:
     import skimage.data
   except ImportError:
     raise ImageError("the sample photo is in scikit-image; install it or give --images") from None
-  return [np.tile(skimage.data.astronaut(), (1, 2, 1))[:_HEIGHT, :_WIDTH]]
+  return [np.tile(skimage.data.astronaut(), (1, 2, 1))[: benchmark.HEIGHT, : benchmark.WIDTH]]
 
 
 def _print_codec(photos: list[np.ndarray]) -> None:
@@ -148,7 +86,7 @@ def _print_start_up() -> None:
     "codec.decompress(codec.compress(numpy.zeros([16, 16, 3], numpy.uint8), 2))"
   )
   seconds = [
-    measure(lambda: subprocess.run([*run, code], check=True), 3)  # noqa: B023
+    benchmark.measure(lambda: subprocess.run([*run, code], check=True), 3)  # noqa: B023
     for code in (tensorflow, whole)
   ]
   print(
@@ -164,7 +102,7 @@ def main(argv: list[str]) -> None:
   memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
   print(f"peak memory {memory:.2f} GiB")
   _print_start_up()
-  rate = plain_rate(_REPEAT.value)
+  rate = benchmark.plain_rate(_REPEAT.value)
   print(f"\n{os.cpu_count()} processors; plain float32 3x3 convolutions: {rate:.0f} GFLOP/s")
   _print_steps(rate)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-
-if TYPE_CHECKING:
-  from compression.demo import Row
 
 _CELL_WIDTH = 460  # pixels; six columns are still readable on a large screen
 _MARGIN = 12
@@ -18,6 +15,35 @@ _INK = (30, 30, 30)
 _FAINT = (110, 110, 110)
 _RESIDUAL_GAIN = 2
 """Residuals are drawn around mid grey, this many times as large as they are."""
+
+
+class Version(NamedTuple):
+  """The photo at some quality.
+
+  Attributes:
+    image: uint8 [H, W, 3].
+    size: bytes of its file.
+    psnr: dB.
+    ms_ssim: 0 to 1, or nan for an image too small for it.
+  """
+
+  image: np.ndarray
+  size: int
+  psnr: float
+  ms_ssim: float
+
+  def caption(self) -> str:
+    height, width, _ = self.image.shape
+    bpp = 8 * self.size / (height * width)
+    return f"{bpp:.3f} bpp   {self.psnr:.2f} dB   MS-SSIM {self.ms_ssim:.4f}"
+
+
+class Row(NamedTuple):
+  """One iteration: our version, and JPEG's of at most as many bytes (or of as few as it can)."""
+
+  iteration: int
+  ours: Version
+  jpeg: Version
 
 
 def draw(original: np.ndarray, rows: list[Row]) -> np.ndarray:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import io
 import pathlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
 from PIL import Image
 
 from compression import container, program, registry
+from compression.contact_sheet import Row, Version, draw
 from compression.errors import ImageError, OutputError
 from compression.files import atomic_write
 
@@ -31,35 +32,6 @@ _MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model 
 _SHOWN = (1, 2, 4, 8, 16)
 
 
-class Version(NamedTuple):
-  """The photo at some quality.
-
-  Attributes:
-    image: uint8 [H, W, 3].
-    size: bytes of its file.
-    psnr: dB.
-    ms_ssim: 0 to 1, or nan for an image too small for it.
-  """
-
-  image: np.ndarray
-  size: int
-  psnr: float
-  ms_ssim: float
-
-  def caption(self) -> str:
-    height, width, _ = self.image.shape
-    bpp = 8 * self.size / (height * width)
-    return f"{bpp:.3f} bpp   {self.psnr:.2f} dB   MS-SSIM {self.ms_ssim:.4f}"
-
-
-class Row(NamedTuple):
-  """One iteration: our version, and JPEG's of at most as many bytes (or of as few as it can)."""
-
-  iteration: int
-  ours: Version
-  jpeg: Version
-
-
 def main(argv: list[str]) -> int:
   program.require(argv)
   photo, name = _photo()
@@ -71,7 +43,6 @@ def main(argv: list[str]) -> int:
     raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
 
   from compression.codec import load
-  from compression.contact_sheet import draw
   from compression.datasets.images import write_png
 
   codec = load(_MODEL.value)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compression.contact_sheet import draw
-from compression.demo import Row, Version
+from compression.contact_sheet import Row, Version, draw
 
 
 def _version(height: int, width: int, colour: tuple[int, int, int]) -> Version:

@@ -14,12 +14,16 @@ import json
 import pathlib
 from typing import Any
 
+from compression import registry
 from compression.errors import ConfigError, ModelError
 from compression.files import atomic_write
 from compression.image_coder.config import BLOCK, CodecConfig
 from compression.training.curriculum import Curriculum
 
 FILE = "train_config.json"
+
+CHECKPOINTS = "checkpoints"
+"""The folder of a run that holds what it goes on from."""
 
 MAY_CHANGE = frozenset(
   {
@@ -31,7 +35,7 @@ MAY_CHANGE = frozenset(
     "init",
   }
 )
-"""What may differ when a run goes on: where things are, how far it goes, and on how many devices."""
+"""What may differ when a run goes on: where things are, how far it goes, on how many devices."""
 
 
 def _setting(default: Any, help: str, **limits: Any) -> Any:
@@ -75,7 +79,10 @@ class TrainConfig:
     "iterations:until this share of the steps, ...; never more iterations than the model's",
   )
   ema: float = _setting(
-    0.999, "decay of the average of the weights that is the result; 0 takes the last", low=0.0, high=1.0
+    0.999,
+    "decay of the average of weights that is the result; 0 takes the last",
+    low=0.0,
+    high=1.0,
   )
   precision: str = _setting(
     "float32", "of the networks in training", choices=("float32", "mixed_bfloat16")
@@ -111,7 +118,7 @@ class Experiment:
     Raises:
       ConfigError: on unknown keys and values that are not allowed.
     """
-    parts = {}
+    parts: dict[str, Any] = {}
     _refuse_unknown(values, [field.name for field in dataclasses.fields(self)], "the experiment")
     for name, part in (("model", self.model), ("training", self.training)):
       changes = values.get(name, {})
@@ -142,12 +149,43 @@ def read(path: pathlib.Path) -> dict[str, Any]:
     raise ConfigError(f"{path}: {reason}") from error
 
 
-def check_resumable(begun: Experiment, wanted: Experiment, folder: pathlib.Path) -> None:
+def is_begun(folder: pathlib.Path) -> bool:
+  """Whether there is something to go on from."""
+  return (folder / CHECKPOINTS / "checkpoint").is_file()  # TensorFlow's list of checkpoints
+
+
+def base(folder: pathlib.Path, init: str = "") -> Experiment:
+  """What an experiment file and flags then change.
+
+  Args:
+    folder: of a run. If it has a checkpoint, its experiment: the folder is all that a run needs
+      to go on.
+    init: the model that a new run starts from, whose architecture is then the base; or "".
+
+  Raises:
+    ConfigError: if the folder's experiment is damaged.
+    ModelError: if there is no such model.
+  """
+  if is_begun(folder):
+    path = folder / FILE
+    try:
+      return Experiment().override(read(path))
+    except ConfigError as error:
+      raise ConfigError(f"{path}: {error}") from error
+  if init:
+    return Experiment(model=registry.read_config(registry.find(init)))
+  return Experiment()
+
+
+def check_resumable(wanted: Experiment, folder: pathlib.Path) -> None:
   """Refuses to go on with other settings than those that the run in `folder` was begun with.
 
   Raises:
     ModelError: names the first setting that differs and must not.
   """
+  if not is_begun(folder):
+    return
+  begun = base(folder)
   for part in ("model", "training"):
     old = dataclasses.asdict(getattr(begun, part))
     new = dataclasses.asdict(getattr(wanted, part))

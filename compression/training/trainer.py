@@ -97,9 +97,7 @@ class Trainer(tf.keras.Model):
     b, encoder_states = self.coder.encode_step(x, None, None, training=True)
     return self._measured(x, encoder_states, self.coder.decode_step(b, None))
 
-  def next_iteration(
-    self, x: tf.Tensor, encoder_states: States, state: DecoderState
-  ) -> Iteration:
+  def next_iteration(self, x: tf.Tensor, encoder_states: States, state: DecoderState) -> Iteration:
     b, encoder_states = self.coder.encode_step(x, state.x_hat, encoder_states, training=True)
     return self._measured(x, encoder_states, self.coder.decode_step(b, state))
 
@@ -149,9 +147,7 @@ class Trainer(tf.keras.Model):
         strategy.extended.update(average, move, args=(variable, decay), group=False)
 
     # What Keras' own optimizers update variables with.
-    tf.__internal__.distribute.interim.maybe_merge_call(
-      move_all, self.distribute_strategy, decay
-    )
+    tf.__internal__.distribute.interim.maybe_merge_call(move_all, self.distribute_strategy, decay)
 
   def pop_metrics(self) -> tuple[float, np.ndarray, np.ndarray]:
     """Means since the last call: the loss, and losses and squares [iterations] of each iteration.

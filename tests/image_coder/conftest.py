@@ -29,7 +29,7 @@ GAINS = {"lstm": 4.0, "associative_lstm": 3.0, "gru": 2.0, "residual_gru": 2.0}
 @pytest.fixture(scope="session")
 def reference() -> types.ModuleType:
   """The codec in NumPy float64, apart from the package."""
-  path = TESTS / "golden" / "reference.py"
+  path = TESTS / "golden/reference.py"
   spec = importlib.util.spec_from_file_location("tests.golden.reference", path)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)

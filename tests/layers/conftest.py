@@ -17,7 +17,7 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 @pytest.fixture(scope="session")
 def reference() -> types.ModuleType:
   """The equations in NumPy float64, apart from the package."""
-  path = TESTS / "golden" / "reference.py"
+  path = TESTS / "golden/reference.py"
   spec = importlib.util.spec_from_file_location("tests.golden.reference", path)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)

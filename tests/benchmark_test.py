@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from compression import bench
+from compression import benchmark
 
 
 def test_the_median_counts() -> None:
   calls = []
-  assert bench.measure(lambda: calls.append(1), 3) >= 0
+  assert benchmark.measure(lambda: calls.append(1), 3) >= 0
   assert len(calls) == 4  # one to warm up
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_a_step_is_measured_against_the_plain_rate(precision: str) -> None:
-  rate = bench.plain_rate(1)
+  rate = benchmark.plain_rate(1)
   assert rate > 0
-  step = bench.step(1 / 16, rate, 1, precision)
+  step = benchmark.step(1 / 16, rate, 1, precision)
   assert step.encoder > 0 and step.decoder > 0
   assert 0 < step.encoder_share < 3 and 0 < step.decoder_share < 3

@@ -9,9 +9,9 @@ import pytest
 
 import compression
 from compression.datasets.images import read_photo
-from compression.evaluate import Point, evaluate, table
 from compression.metrics import ms_ssim, psnr
 from compression.metrics.published import TODERICI_2017_KODAK
+from compression.rate_distortion import Point, evaluate, table
 
 
 def test_points_are_those_of_files(photo: np.ndarray) -> None:

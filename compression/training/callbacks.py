@@ -1,0 +1,209 @@
+"""What happens between the steps: the curriculum, checkpoints, and stopping when asked to.
+
+A run is one call of Keras' `fit` with one epoch, from the step where it begins or goes on to the
+last; so callbacks count steps, not epochs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from compression.errors import CompressionError, ModelError, OutputError
+from compression.files import atomic_write
+from compression.image_coder.archives import save_weights
+from compression.image_coder.weights import named_variables
+from compression.registry import CONFIG_FILE
+from compression.training.config import CHECKPOINTS
+from compression.training.curriculum import Curriculum
+from compression.training.trainer import Trainer
+
+MODEL = "model"
+"""The folder of a run that holds the result so far: a model like the released ones."""
+
+_KEPT_CHECKPOINTS = 3
+_REPORT_STEPS = 50
+
+
+class Plan(NamedTuple):
+  """Which steps there are: `start` have been made, `steps` will have been in the end."""
+
+  start: int
+  steps: int
+  checkpoint_steps: int
+
+  def is_checkpoint(self, step: int) -> bool:
+    """Whether to save after so many steps."""
+    return step % self.checkpoint_steps == 0 or step == self.steps
+
+  def is_report(self, step: int) -> bool:
+    """Whether to say how it goes; always before saving, so that nothing broken is saved."""
+    return step % _REPORT_STEPS == 0 or self.is_checkpoint(step)
+
+
+class StepCallback(tf.keras.callbacks.Callback):
+  """A callback that is told how many steps have been made, in this run and those before it."""
+
+  _supports_tf_logs = True  # else Keras waits for the device after every step, to copy the loss
+
+  def __init__(self, plan: Plan):
+    super().__init__()
+    self.plan = plan
+
+  def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+    self.before_step(self.plan.start + batch)
+
+  def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    self.after_step(self.plan.start + batch + 1)
+
+  def before_step(self, step: int) -> None:
+    """Before step number `step`, from 0."""
+
+  def after_step(self, step: int) -> None:
+    """After `step` steps."""
+
+
+class SetIterations(StepCallback):
+  """Gives the trainer the number of iterations that the curriculum says."""
+
+  def __init__(self, plan: Plan, curriculum: Curriculum):
+    super().__init__(plan)
+    self._curriculum = curriculum
+
+  def before_step(self, step: int) -> None:
+    most = self.model.coder.config.iterations
+    self.model.set_iterations(self._curriculum.iterations(step, self.plan.steps, most))
+
+
+class Checkpoints(StepCallback):
+  """Saves what the run goes on from, and the averaged weights as a model.
+
+  A checkpoint holds the weights, their average, the optimizer with the number of steps, and the
+  state of the stochastic binarizer's generator. The batches follow from the number of steps.
+
+  Args:
+    plan: when to save.
+    trainer: whose optimizer is built.
+    folder: of the run.
+    writes: whether this process is the one of its group that writes.
+  """
+
+  def __init__(self, plan: Plan, trainer: Trainer, folder: pathlib.Path, writes: bool = True):
+    super().__init__(plan)
+    self._folder = folder
+    self._writes = writes
+    self._saved = plan.start
+    self._manager = manager(trainer, folder)
+
+  def after_step(self, step: int) -> None:
+    if self.plan.is_checkpoint(step):
+      self.save(step)
+
+  def save(self, step: int) -> None:
+    """Saves; raises CompressionError if the weights are not finite, OutputError if it cannot."""
+    if not self._writes or step == self._saved:
+      return
+    for name, variable in named_variables(self.model.coder).items():
+      if not np.isfinite(variable.numpy()).all():
+        raise not_finite(f"the weights {name} are", step, self._saved)
+    try:
+      self._manager.save(checkpoint_number=step)
+    except (OSError, tf.errors.OpError) as error:
+      raise OutputError(f"{self._folder / CHECKPOINTS}: cannot be written: {error}") from error
+    self._saved = step
+    export(self.model, self._folder / MODEL)
+
+  @property
+  def saved(self) -> int:
+    """The step of the last checkpoint."""
+    return self._saved
+
+
+class StopOnSignal(StepCallback):
+  """Once a signal has come, saves and ends the training after the current step."""
+
+  def __init__(self, plan: Plan, caught: Caught, checkpoints: Checkpoints):
+    super().__init__(plan)
+    self._caught = caught
+    self._checkpoints = checkpoints
+
+  def after_step(self, step: int) -> None:
+    if self._caught.number is not None:
+      self._checkpoints.save(step)
+      self.model.stop_training = True
+
+
+class Caught:
+  """Which signal has come, if any."""
+
+  number: signal.Signals | None = None
+
+
+@contextlib.contextmanager
+def catch_signals(enabled: bool = True) -> Iterator[Caught]:
+  """Notes SIGINT and SIGTERM instead of dying of them; the second of a kind kills as usual."""
+  caught = Caught()
+  before: dict[int, Any] = {}
+
+  def note(number: int, frame: Any) -> None:
+    caught.number = signal.Signals(number)
+    signal.signal(number, before[number])
+
+  if enabled and threading.current_thread() is threading.main_thread():
+    for number in (signal.SIGINT, signal.SIGTERM):
+      before[number] = signal.getsignal(number)
+      signal.signal(number, note)
+  try:
+    yield caught
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
+
+
+def manager(trainer: Trainer, folder: pathlib.Path) -> tf.train.CheckpointManager:
+  """What saves and finds the checkpoints of the run in `folder`."""
+  checkpoint = tf.train.Checkpoint(
+    coder=trainer.coder, averaged=trainer.averaged, optimizer=trainer.optimizer
+  )
+  return tf.train.CheckpointManager(checkpoint, str(folder / CHECKPOINTS), _KEPT_CHECKPOINTS)
+
+
+def restore(trainer: Trainer, folder: pathlib.Path) -> int:
+  """Brings back the last checkpoint, if there is one; returns how many steps have been made.
+
+  Raises:
+    ModelError: if it cannot be read or is of something else.
+  """
+  found = manager(trainer, folder)
+  if found.latest_checkpoint is None:
+    return 0
+  try:
+    found.checkpoint.restore(found.latest_checkpoint).assert_existing_objects_matched()
+  except (OSError, ValueError, AssertionError, tf.errors.OpError) as error:
+    reason = str(error).splitlines()[0]
+    raise ModelError(f"{found.latest_checkpoint}: cannot be restored: {reason}") from error
+  return int(trainer.optimizer.iterations.numpy())
+
+
+def export(trainer: Trainer, folder: pathlib.Path) -> None:
+  """Writes the averaged weights as a model that `compression.load` and the programs take."""
+  folder.mkdir(exist_ok=True)
+  arrays = {name: v.numpy() for name, v in named_variables(trainer.averaged).items()}
+  save_weights(arrays, folder)
+  with atomic_write(folder / CONFIG_FILE) as file:  # last: it makes the folder a model
+    file.write(trainer.coder.config.to_json().encode())
+
+
+def not_finite(what: str, step: int, saved: int) -> CompressionError:
+  """The error that ends a training that has gone astray."""
+  kept = f"the checkpoint of step {saved} is kept" if saved else "nothing was saved"
+  return CompressionError(
+    f"step {step}: {what} not finite; {kept}. A lower --learning_rate may help"
+  )

@@ -1,0 +1,209 @@
+"""A whole training run: data, model, devices and callbacks put together, from start to end.
+
+A run lives in a folder. Calling it again with the same folder goes on where it was:
+
+    train_config.json   the experiment
+    checkpoints/        what it goes on from
+    model/              the result so far, for `compression.load` and the programs
+    tensorboard/        `tensorboard --logdir=...` shows it
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from compression import registry
+from compression.datasets.tiles import TileSource, find_images
+from compression.errors import ConfigError, OutputError
+from compression.image_coder.codec import ImageCoder
+from compression.image_coder.weights import assign_weights, read_weights
+from compression.training import callbacks, progress, reports
+from compression.training.config import Experiment, TrainConfig
+from compression.training.curriculum import Curriculum
+from compression.training.pipeline import batches, distributed_batches
+from compression.training.schedule import WarmUpCosine, make_optimizer
+from compression.training.trainer import Trainer
+
+
+class Console(NamedTuple):
+  """Where a run says how it goes.
+
+  Attributes:
+    say: takes lines about the progress.
+    warn: takes lines about what is left out.
+    on_terminal: show a progress bar instead of a line every so many steps.
+  """
+
+  say: Callable[[str], None] = print
+  warn: Callable[[str], None] = print
+  on_terminal: bool = False
+
+
+def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> signal.Signals | None:
+  """Trains a model in a folder, or goes on with it; checks nothing about an earlier experiment.
+
+  Args:
+    experiment: the model and its training.
+    folder: of the run; made if need be.
+    console: where it says how it goes.
+
+  Returns: the signal that ended it, or None.
+
+  Raises:
+    CompressionError: if the loss or the weights are no longer finite.
+    ConfigError, ImageError, ModelError, OutputError: if something does not fit or is missing.
+  """
+  config = experiment.training
+  strategy = make_strategy(config.distribution)  # before any other use of TensorFlow
+  writes = strategy.extended.should_checkpoint  # in a group of workers, only the first does
+  if not writes:
+    console = Console(_say_nothing, console.warn)
+  source = _source(config, console.warn)
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+  if writes:
+    experiment.save(folder)
+  with _settings(config), strategy.scope():
+    trainer = make_trainer(experiment)
+    start = callbacks.restore(trainer, folder)
+    if start >= config.steps:
+      console.say(f"{folder}: has made {start} steps already; a larger --steps goes on")
+      return None
+    if strategy.num_replicas_in_sync > 1:
+      data = distributed_batches(source, start, config.steps, strategy)
+    else:
+      data = batches(source, start, config.steps)
+    console.say(_summary(trainer, source, start, config))
+    plan = callbacks.Plan(start, config.steps, config.checkpoint_steps)
+    return _fit(trainer, data, plan, config, folder, console, writes)
+
+
+def make_trainer(experiment: Experiment) -> Trainer:
+  """The networks with their first weights, and the optimizer; ready for `fit`."""
+  config = experiment.training
+  coder = ImageCoder(experiment.model, config.stochastic_binarizer, config.seed)
+  coder.build()
+  if config.init:
+    model = registry.find(config.init)
+    assign_weights(coder, read_weights(model.folder), model.name)
+  trainer = Trainer(coder, config.loss, config.ema)
+  optimizer = make_optimizer(config)
+  optimizer.build(coder.trainable_variables)  # a checkpoint fills what exists
+  trainer.compile(optimizer)
+  return trainer
+
+
+def make_strategy(distribution: str) -> tf.distribute.Strategy:
+  """The devices that train: those of TrainConfig.distribution.
+
+  Raises:
+    ConfigError: if TF_CONFIG does not describe a group of workers.
+  """
+  if distribution == "none":
+    return tf.distribute.get_strategy()
+  if distribution == "mirrored":
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+  try:
+    json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
+  except (KeyError, TypeError, ValueError) as error:
+    raise ConfigError(
+      "distribution multi_worker needs a TF_CONFIG in the environment that lists the workers"
+    ) from error
+  return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _source(config: TrainConfig, warn: Callable[[str], None]) -> TileSource:
+  if not config.train_glob:
+    raise ConfigError("train_glob must name the training images")
+  paths = find_images(config.train_glob)
+  if not paths:
+    raise ConfigError(f"train_glob matches no file: {config.train_glob}")
+  source = TileSource(paths, config.patch_size, config.batch_size, config.seed, warn=warn)
+  if source.note:
+    warn(source.note)
+  return source
+
+
+@contextlib.contextmanager
+def _settings(config: TrainConfig) -> Iterator[None]:
+  """TensorFlow's global settings for a run, put back afterwards."""
+  policy = tf.keras.mixed_precision.global_policy()
+  tf.keras.mixed_precision.set_global_policy(config.precision)
+  tf.keras.utils.set_random_seed(config.seed)
+  # Without a GPU, rewriting the graphs takes some 10 s at each stage of the curriculum, and
+  # the steps are no faster for it. On a GPU it chooses the layout of the convolutions.
+  rewrite = bool(tf.config.list_physical_devices("GPU"))
+  options = tf.config.optimizer.get_experimental_options()
+  before = options.get("disable_meta_optimizer", False)
+  tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not rewrite})
+  try:
+    yield
+  finally:
+    tf.keras.mixed_precision.set_global_policy(policy)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
+
+
+def _fit(
+  trainer: Trainer,
+  data: tf.data.Dataset | tf.distribute.DistributedDataset,
+  plan: callbacks.Plan,
+  config: TrainConfig,
+  folder: pathlib.Path,
+  console: Console,
+  writes: bool,
+) -> signal.Signals | None:
+  checkpoints = callbacks.Checkpoints(plan, trainer, folder, writes)
+  rate = WarmUpCosine(config.learning_rate, config.steps)
+  writer = reports.make_writer(folder, "train", writes)
+  say, bars = console.say, []
+  with contextlib.ExitStack() as stack:
+    # A worker that stops on its own would leave the others waiting for it forever.
+    alone = config.distribution != "multi_worker"
+    caught = stack.enter_context(callbacks.catch_signals(enabled=alone))
+    if console.on_terminal:
+      bars = [progress.progress_bar(plan)]
+      stack.callback(bars[0].close)
+      report = reports.Report(plan, rate, checkpoints, writer, _say_nothing)
+      say = progress.write_line
+    else:
+      report = reports.Report(plan, rate, checkpoints, writer, say)
+    every_step = [
+      callbacks.SetIterations(plan, Curriculum.parse(config.curriculum)),
+      *bars,
+      report,
+      checkpoints,
+      callbacks.StopOnSignal(plan, caught, checkpoints),
+    ]
+    if writes and config.validation_glob:
+      crops = reports.validation_crops(find_images(config.validation_glob), console.warn)
+      writer = reports.make_writer(folder, "validation")
+      every_step.append(reports.Validate(plan, crops, writer, say))
+    trainer.fit(data, steps_per_epoch=plan.steps - plan.start, callbacks=every_step, verbose=0)
+  if caught.number is not None:
+    console.say(f"stopped by {caught.number.name}; saved at step {checkpoints.saved}")
+  return caught.number
+
+
+def _summary(trainer: Trainer, source: TileSource, start: int, config: TrainConfig) -> str:
+  model = trainer.coder.config
+  parameters = sum(int(np.prod(v.shape)) for v in trainer.coder.trainable_variables)
+  return (
+    f"{model.unit}, {model.framework}, width {model.width:g}: {parameters / 1e6:.2f} M parameters; "
+    f"{len(source.paths)} images; steps {start} to {config.steps}"
+  )
+
+
+def _say_nothing(line: str) -> None:
+  """For processes that are not the ones to speak."""
