@@ -39,6 +39,7 @@ TRAINING      := $(PROGRAM) $(wildcard compression/training/*.py)
 GOLDEN := $(wildcard tests/golden/*.py tests/golden/*/*)
 KODAK  := $(BUILD)/kodak_dir
 
+IMAGE_CODER_TEST := $(IMAGE_CODER) $(GOLDEN) tests/image_coder/conftest.py
 LAYER_TEST := $(LAYERS) $(GOLDEN) tests/layers/conftest.py
 
 # --- Programs: `make NAME ARGS="..."` runs one -------------------------------------------------------
@@ -92,6 +93,15 @@ $(eval $(call test,layers/gain_estimator_test,$(LAYER_TEST)))
 $(eval $(call test,layers/gru_test,$(LAYER_TEST)))
 $(eval $(call test,layers/lstm_test,$(LAYER_TEST)))
 $(eval $(call test,layers/recurrent_cell_test,$(LAYER_TEST)))
+$(eval $(call test,image_coder/archives_test,$(IMAGE_CODER_TEST)))
+$(eval $(call test,image_coder/codec_test,$(IMAGE_CODER_TEST)))
+$(eval $(call test,image_coder/config_test,$(IMAGE_CODER_TEST)))
+$(eval $(call test,image_coder/frameworks_test,$(IMAGE_CODER_TEST)))
+$(eval $(call test,image_coder/golden_test,$(IMAGE_CODER_TEST)))
+$(eval $(call test,image_coder/networks_test,$(IMAGE_CODER_TEST)))
+$(eval $(call test,image_coder/runner_test,$(IMAGE_CODER_TEST)))
+$(eval $(call test,image_coder/tiling_test,$(IMAGE_CODER_TEST)))
+$(eval $(call test,image_coder/weights_test,$(IMAGE_CODER_TEST)))
 $(eval $(call test,registry_test,$(CODEC)))
 $(eval $(call test,codec_test,$(CODEC) $(METRICS)))
 $(eval $(call test,rate_distortion_test,$(sources.compression/evaluate) $(KODAK)))

@@ -101,6 +101,10 @@ class ImageCoder(tf.keras.Model):
       "dtype": self.dtype_policy.name,
     }
 
+  def get_build_config(self) -> dict[str, Any]:
+    """For Keras, which else saves no shape when `build` is called without one."""
+    return {"input_shape": (None, None, None, IMAGE_DEPTH)}
+
   def build(self, input_shape: Any = None) -> None:
     image = tf.TensorShape([None, None, None, IMAGE_DEPTH])
     for layer in (self.encoder, self.decoder, self.gain_estimator):

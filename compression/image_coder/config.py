@@ -60,6 +60,8 @@ class CodecConfig:
     _check_whole("iterations", self.iterations, 1, MAX_ITERATIONS)
     if not isinstance(self.use_bias, bool):
       raise ConfigError(f"use_bias must be true or false: {self.use_bias!r}")
+    for name in ("width", "pixel_range"):  # 1 and 1.0 are one model
+      object.__setattr__(self, name, float(getattr(self, name)))
     smallest = self.depth(64)  # the decoder folds depths four to one, and complex units need pairs
     if 64 * self.width != smallest or smallest < 1 or (128 * self.width) % 4:
       raise ConfigError(f"width must make whole depths (a multiple of 1/32): {self.width}")
@@ -96,7 +98,7 @@ class CodecConfig:
   def from_json(cls, text: str) -> CodecConfig:
     try:
       values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
       raise ConfigError(f"the configuration is not JSON: {error}") from error
     return cls.from_dict(values)
 

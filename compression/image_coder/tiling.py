@@ -74,10 +74,11 @@ def choose_tiling(height: int, width: int, network_width: float) -> Tiling:
 
 def run_pixels(height: int, width: int, tiling: Tiling) -> int:
   """The most pixels that are run at once."""
+  height, width = height + -height % BLOCK, width + -width % BLOCK
   if not tiling.tile:
     return height * width
   side = (tiling.tile + 2 * tiling.halo) * BLOCK
-  return min(height + BLOCK, side) * min(width + BLOCK, side)
+  return min(height, side) * min(width, side)
 
 
 def memory_bytes(pixels: int, network_width: float) -> int:

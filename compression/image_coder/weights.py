@@ -37,7 +37,7 @@ def named_variables(model: ImageCoder) -> dict[str, tf.Variable]:
     for layer in members:
       for variable in layer.weights:
         own_name = variable.name.split("/")[-1].split(":")[0]
-        suffix = "" if own_name == "kernel" else f"/{own_name}"
+        suffix = "" if own_name == "kernel" else f"/{own_name.removesuffix('_kernel')}"
         named[f"{part}/{layer.name}{suffix}"] = variable
   return named
 
@@ -55,8 +55,10 @@ def assign_weights(model: ImageCoder, arrays: Mapping[str, np.ndarray], source: 
     what = f"lacks {missing[0]}" if missing else f"has {unknown[0]}, which the model does not"
     raise ModelError(f"{source}: {what}")
   for name, variable in variables.items():
-    array = arrays[name]
+    array = np.asarray(arrays[name])
     if array.shape != tuple(variable.shape):
       shape = tuple(variable.shape)
       raise ModelError(f"{source}: {name} must have shape {shape}. Received: {array.shape}")
+    if array.dtype.kind != "f" or not np.isfinite(array).all():
+      raise ModelError(f"{source}: {name} has values that are not finite numbers")
     variable.assign(array.astype(np.float32))

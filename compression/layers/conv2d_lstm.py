@@ -6,7 +6,6 @@ is only the initial value of a bias that is learned.
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ import tensorflow as tf
 from compression.layers import masks
 from compression.layers.initializers import CONVOLUTION, RsqrtInitializer
 from compression.layers.lstm import FORGET_BIAS, LSTMState
-from compression.layers.masked_conv import check_padding, conv2d, pair
+from compression.layers.masked_conv import check_padding, conv2d, pair, positive
 from compression.layers.recurrent_cell import REGISTRATION
 
 
@@ -41,9 +40,7 @@ class LSTMBlock(tf.keras.layers.Layer):
     self, depth: int, use_bias: bool, forget_bias: float, kernel_initializer: Any, **kwargs: Any
   ):
     super().__init__(**kwargs)
-    if not isinstance(depth, numbers.Integral) or depth < 1:
-      raise ValueError(f"depth must be a positive whole number. Received: {depth!r}")
-    self.depth = int(depth)
+    self.depth = positive("depth", depth)
     self.use_bias = bool(use_bias)
     self.forget_bias = float(forget_bias)
     self.kernel_initializer = tf.keras.initializers.get(kernel_initializer)

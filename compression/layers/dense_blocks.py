@@ -1,22 +1,22 @@
 """The fully connected blocks of the 2017 release's entropy coder, and what they are in Keras.
 
-    release            here        in Keras
-    Linear(d)          Linear      Dense(d, use_bias=False), with another initializer
-    NN(d, act)(x)      NN          Dense(d, act), likewise
-    NN(d, act)(x, y)   NN          nothing: one matrix for each input, and their sum
-    BiasAdd            BiasAdd     nothing
-    PassThrough        -           Activation("linear"), or no layer
+release            here        in Keras
+Linear(d)          Linear      Dense(d, use_bias=False), with another initializer
+NN(d, act)(x)      NN          Dense(d, act), likewise
+NN(d, act)(x, y)   NN          nothing: one matrix for each input, and their sum
+BiasAdd            BiasAdd     nothing
+PassThrough        -           Activation("linear"), or no layer
 """
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from compression.layers.initializers import RsqrtInitializer
+from compression.layers.masked_conv import positive
 from compression.layers.recurrent_cell import REGISTRATION
 
 
@@ -103,9 +103,7 @@ class NN(tf.keras.layers.Layer):
     **kwargs: Any,
   ):
     super().__init__(**kwargs)
-    if not isinstance(depth, numbers.Integral) or depth < 1:
-      raise ValueError(f"depth must be a positive whole number. Received: {depth!r}")
-    self.depth = int(depth)
+    self.depth = positive("depth", depth)
     self.use_bias = bool(use_bias)
     self.activation = tf.keras.activations.get(activation)
     self.kernel_initializer = tf.keras.initializers.get(kernel_initializer or RsqrtInitializer())

@@ -78,9 +78,7 @@ class RectifierInitializer(_FanInInitializer):
     scale: 2 makes up for the half that ReLU sets to zero.
   """
 
-  def __init__(
-    self, dims: int | Sequence[int] = (0,), scale: float = 2.0, seed: int | None = None
-  ):
+  def __init__(self, dims: int | Sequence[int] = (0,), scale: float = 2.0, seed: int | None = None):
     super().__init__(dims, scale, seed)
 
   def __call__(self, shape: Sequence[int], dtype: Any = None, **kwargs: Any) -> tf.Tensor:

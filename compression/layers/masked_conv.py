@@ -26,16 +26,18 @@ PADDINGS = ("SAME", "VALID", "REFLECT", "SYMMETRIC")
 """Zeros; none; mirrored without and with the outermost cell."""
 
 
+def positive(name: str, value: Any) -> int:
+  """A positive whole number. Raises ValueError."""
+  if not isinstance(value, numbers.Integral) or value < 1:
+    raise ValueError(f"{name} must be a positive whole number. Received: {value!r}")
+  return int(value)
+
+
 def pair(name: str, value: Any) -> tuple[int, int]:
-  """A whole number, or two of them for height and width -> both. Raises ValueError."""
-  values = (value, value) if isinstance(value, numbers.Integral) else value
-  if (
-    not isinstance(values, Sequence)
-    or len(values) != 2
-    or not all(isinstance(item, numbers.Integral) and item > 0 for item in values)
-  ):
-    raise ValueError(f"{name} must be one or two positive whole numbers. Received: {value!r}")
-  return int(values[0]), int(values[1])
+  """A positive whole number, or two of them for height and width -> both. Raises ValueError."""
+  if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
+    return positive(name, value[0]), positive(name, value[1])
+  return positive(name, value), positive(name, value)
 
 
 def check_padding(padding: Any) -> str:
@@ -105,6 +107,8 @@ class PaddedConv2D(tf.keras.layers.Layer):
       kernel can have no such mask.
   """
 
+  _upper_half = False  # whether the mask hides all rows below the centre, sides being odd
+
   def __init__(
     self,
     depth: int,
@@ -120,9 +124,7 @@ class PaddedConv2D(tf.keras.layers.Layer):
   ):
     super().__init__(**kwargs)
     self.input_spec = tf.keras.layers.InputSpec(ndim=4)  # tf.nn.conv2d aborts the process else
-    if not isinstance(depth, numbers.Integral) or depth < 1:
-      raise ValueError(f"depth must be a positive whole number. Received: {depth!r}")
-    self.depth = int(depth)
+    self.depth = positive("depth", depth)
     self.kernel_size = pair("kernel_size", kernel_size)
     self.strides = pair("strides", strides)
     self.padding = check_padding(padding)
@@ -173,7 +175,14 @@ class PaddedConv2D(tf.keras.layers.Layer):
     return kernel if self._mask is None else kernel * tf.cast(self._mask, kernel.dtype)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    y = conv2d(inputs, self.masked_kernel(), self.strides, self.padding)
+    kernel = self.masked_kernel()
+    height, width = self.kernel_size
+    if self._upper_half and height > 1 and self.strides == (1, 1) and self.padding == "SAME":
+      # The same without the rows of the kernel that are all 0: a third of the time is saved.
+      around = [[0, 0], [height // 2, 0], [width // 2, width // 2], [0, 0]]
+      y = tf.nn.conv2d(tf.pad(inputs, around), kernel[: height // 2 + 1], 1, "VALID")
+    else:
+      y = conv2d(inputs, kernel, self.strides, self.padding)
     return self.activation(y if self.bias is None else tf.nn.bias_add(y, self.bias))
 
 
@@ -189,6 +198,8 @@ class RasterScanConv2D(PaddedConv2D):
 
   Arguments as those of PaddedConv2D; the sides of the kernel are odd.
   """
+
+  _upper_half = True
 
   def __init__(self, *args: Any, strict: bool = True, **kwargs: Any):
     super().__init__(*args, **kwargs)
@@ -232,6 +243,8 @@ class GroupRasterScanConv2D(PaddedConv2D):
     strict: see above.
     group_in, group_out: how many depths of the input and of the output form a group.
   """
+
+  _upper_half = True
 
   def __init__(
     self, *args: Any, strict: bool = True, group_in: int = 1, group_out: int = 1, **kwargs: Any

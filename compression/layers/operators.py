@@ -191,6 +191,7 @@ class LineOperator(tf.keras.layers.Layer):
       (tf.TensorShape([]), None, tf.nest.map_structure(_any_size, state)),
     )
     y = tf.transpose(tf.squeeze(outputs.stack(), 2), [1, 0, 2, 3])
+    y.set_shape([inputs.shape[0], inputs.shape[1], None, None])
     return (y, state) if self.return_state else y
 
   def _step(self, row: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:

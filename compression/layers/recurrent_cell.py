@@ -86,7 +86,7 @@ class ConvRecurrentCell(tf.keras.layers.Layer):
   def add_kernel(self, name: str, size: int, depth_in: int, depth_out: int) -> tf.Variable:
     """A kernel [size, size, depth_in, depth_out], variance 1 / fan-in, truncated normal."""
     return self.add_weight(
-      name=name,
+      name=f"{name}_kernel",
       shape=[size, size, depth_in, depth_out],
       initializer=tf.keras.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal"),
     )

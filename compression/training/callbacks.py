@@ -90,17 +90,18 @@ class Checkpoints(StepCallback):
 
   Args:
     plan: when to save.
-    trainer: whose optimizer is built.
-    folder: of the run.
+    manager: what `make_manager` makes.
     writes: whether this process is the one of its group that writes.
+
+  Attributes:
+    saved: the step of the last checkpoint.
   """
 
-  def __init__(self, plan: Plan, trainer: Trainer, folder: pathlib.Path, writes: bool = True):
+  def __init__(self, plan: Plan, manager: tf.train.CheckpointManager, writes: bool = True):
     super().__init__(plan)
-    self._folder = folder
+    self.saved = plan.start
+    self._manager = manager
     self._writes = writes
-    self._saved = plan.start
-    self._manager = manager(trainer, folder)
 
   def after_step(self, step: int) -> None:
     if self.plan.is_checkpoint(step):
@@ -108,22 +109,18 @@ class Checkpoints(StepCallback):
 
   def save(self, step: int) -> None:
     """Saves; raises CompressionError if the weights are not finite, OutputError if it cannot."""
-    if not self._writes or step == self._saved:
+    if not self._writes or step == self.saved:
       return
     for name, variable in named_variables(self.model.coder).items():
       if not np.isfinite(variable.numpy()).all():
-        raise not_finite(f"the weights {name} are", step, self._saved)
+        raise not_finite(f"the weights {name} are", step, self.saved)
     try:
       self._manager.save(checkpoint_number=step)
     except (OSError, tf.errors.OpError) as error:
-      raise OutputError(f"{self._folder / CHECKPOINTS}: cannot be written: {error}") from error
-    self._saved = step
-    export(self.model, self._folder / MODEL)
-
-  @property
-  def saved(self) -> int:
-    """The step of the last checkpoint."""
-    return self._saved
+      reason = str(error).splitlines()[0]
+      raise OutputError(f"{self._manager.directory}: cannot be written: {reason}") from error
+    self.saved = step
+    export(self.model, pathlib.Path(self._manager.directory).parent / MODEL)
 
 
 class StopOnSignal(StepCallback):
@@ -163,33 +160,33 @@ def catch_signals(enabled: bool = True) -> Iterator[Caught]:
   try:
     yield caught
   finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)
+    for each, handler in before.items():
+      signal.signal(each, handler)
 
 
-def manager(trainer: Trainer, folder: pathlib.Path) -> tf.train.CheckpointManager:
-  """What saves and finds the checkpoints of the run in `folder`."""
+def make_manager(trainer: Trainer, folder: pathlib.Path) -> tf.train.CheckpointManager:
+  """What saves and finds the checkpoints of the run in `folder`; the optimizer must be built."""
   checkpoint = tf.train.Checkpoint(
     coder=trainer.coder, averaged=trainer.averaged, optimizer=trainer.optimizer
   )
   return tf.train.CheckpointManager(checkpoint, str(folder / CHECKPOINTS), _KEPT_CHECKPOINTS)
 
 
-def restore(trainer: Trainer, folder: pathlib.Path) -> int:
+def restore(manager: tf.train.CheckpointManager) -> int:
   """Brings back the last checkpoint, if there is one; returns how many steps have been made.
 
   Raises:
     ModelError: if it cannot be read or is of something else.
   """
-  found = manager(trainer, folder)
-  if found.latest_checkpoint is None:
+  latest = manager.latest_checkpoint
+  if latest is None:
     return 0
   try:
-    found.checkpoint.restore(found.latest_checkpoint).assert_existing_objects_matched()
+    manager.checkpoint.restore(latest).assert_existing_objects_matched()
   except (OSError, ValueError, AssertionError, tf.errors.OpError) as error:
     reason = str(error).splitlines()[0]
-    raise ModelError(f"{found.latest_checkpoint}: cannot be restored: {reason}") from error
-  return int(trainer.optimizer.iterations.numpy())
+    raise ModelError(f"{latest}: cannot be restored: {reason}") from error
+  return int(manager.checkpoint.optimizer.iterations.numpy())
 
 
 def export(trainer: Trainer, folder: pathlib.Path) -> None:

@@ -27,7 +27,7 @@ from compression.errors import ConfigError, OutputError
 from compression.image_coder.codec import ImageCoder
 from compression.image_coder.weights import assign_weights, read_weights
 from compression.training import callbacks, progress, reports
-from compression.training.config import Experiment, TrainConfig
+from compression.training.config import Experiment, TrainConfig, is_begun
 from compression.training.curriculum import Curriculum
 from compression.training.pipeline import batches, distributed_batches
 from compression.training.schedule import WarmUpCosine, make_optimizer
@@ -66,7 +66,7 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
   strategy = make_strategy(config.distribution)  # before any other use of TensorFlow
   writes = strategy.extended.should_checkpoint  # in a group of workers, only the first does
   if not writes:
-    console = Console(_say_nothing, console.warn)
+    console = Console(_say_nothing, _say_nothing)
   source = _source(config, console.warn)
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,9 +75,12 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
   if writes:
     experiment.save(folder)
   with _settings(config), strategy.scope():
-    trainer = make_trainer(experiment)
-    start = callbacks.restore(trainer, folder)
+    trainer = make_trainer(experiment, init="" if is_begun(folder) else config.init)
+    manager = callbacks.make_manager(trainer, folder)
+    start = callbacks.restore(manager)
     if start >= config.steps:
+      if writes:
+        callbacks.export(trainer, folder / callbacks.MODEL)  # should that have been cut off
       console.say(f"{folder}: has made {start} steps already; a larger --steps goes on")
       return None
     if strategy.num_replicas_in_sync > 1:
@@ -86,16 +89,17 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
       data = batches(source, start, config.steps)
     console.say(_summary(trainer, source, start, config))
     plan = callbacks.Plan(start, config.steps, config.checkpoint_steps)
-    return _fit(trainer, data, plan, config, folder, console, writes)
+    checkpoints = callbacks.Checkpoints(plan, manager, writes)
+    return _fit(trainer, data, checkpoints, config, folder, console, writes)
 
 
-def make_trainer(experiment: Experiment) -> Trainer:
-  """The networks with their first weights, and the optimizer; ready for `fit`."""
+def make_trainer(experiment: Experiment, init: str = "") -> Trainer:
+  """The networks with the weights of the model `init` or random ones; ready for `fit`."""
   config = experiment.training
   coder = ImageCoder(experiment.model, config.stochastic_binarizer, config.seed)
   coder.build()
-  if config.init:
-    model = registry.find(config.init)
+  if init:
+    model = registry.find(init)
     assign_weights(coder, read_weights(model.folder), model.name)
   trainer = Trainer(coder, config.loss, config.ema)
   optimizer = make_optimizer(config)
@@ -139,6 +143,9 @@ def _source(config: TrainConfig, warn: Callable[[str], None]) -> TileSource:
 @contextlib.contextmanager
 def _settings(config: TrainConfig) -> Iterator[None]:
   """TensorFlow's global settings for a run, put back afterwards."""
+  logger = tf.get_logger()
+  level = logger.level
+  logger.setLevel("ERROR")  # Keras warns of callbacks that take long, as saving does
   policy = tf.keras.mixed_precision.global_policy()
   tf.keras.mixed_precision.set_global_policy(config.precision)
   tf.keras.utils.set_random_seed(config.seed)
@@ -151,6 +158,7 @@ def _settings(config: TrainConfig) -> Iterator[None]:
   try:
     yield
   finally:
+    logger.setLevel(level)
     tf.keras.mixed_precision.set_global_policy(policy)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
 
@@ -158,13 +166,13 @@ def _settings(config: TrainConfig) -> Iterator[None]:
 def _fit(
   trainer: Trainer,
   data: tf.data.Dataset | tf.distribute.DistributedDataset,
-  plan: callbacks.Plan,
+  checkpoints: callbacks.Checkpoints,
   config: TrainConfig,
   folder: pathlib.Path,
   console: Console,
   writes: bool,
 ) -> signal.Signals | None:
-  checkpoints = callbacks.Checkpoints(plan, trainer, folder, writes)
+  plan = checkpoints.plan
   rate = WarmUpCosine(config.learning_rate, config.steps)
   writer = reports.make_writer(folder, "train", writes)
   say, bars = console.say, []

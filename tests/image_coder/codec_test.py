@@ -124,12 +124,6 @@ def test_without_a_configuration_it_is_the_default_one():
   assert ImageCoder({"unit": "gru"}).config == CodecConfig(unit="gru")
 
 
-NO_BUILD_CONFIG = pytest.mark.xfail(
-  strict=True, reason="build() is called without a shape, and Keras does not save that it was"
-)
-
-
-@NO_BUILD_CONFIG
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_model_is_saved_and_loaded(unit, framework, small_model, image, tmp_path):
@@ -151,7 +145,6 @@ def test_a_model_that_was_built_by_running_is_saved_and_loaded(image, tmp_path):
   np.testing.assert_array_equal(loaded(image).images, expected.images)
 
 
-@NO_BUILD_CONFIG
 def test_a_model_that_never_ran_is_saved_and_loaded(small_model, image, tmp_path):
   model = small_model()
   model.save(tmp_path / "model.keras")
@@ -171,7 +164,6 @@ np.savez(folder + "/result.npz", images=result.images, codes=result.codes)
 """
 
 
-@NO_BUILD_CONFIG
 @pytest.mark.slow
 def test_another_process_loads_the_model(small_model, image, tmp_path):
   model = small_model(framework="residual_scaling", unit="associative_lstm", use_bias=True)
@@ -197,9 +189,6 @@ def test_a_saved_model_gives_the_same_images(small_model, image, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-  strict=True, raises=AttributeError, reason="a weight named `input` hides Layer.input for Keras"
-)
 def test_keras_loads_the_model_from_a_saved_model(small_model, image, tmp_path):
   model = small_model()
   expected = model(image)

@@ -1,0 +1,148 @@
+"""Tests of compression/training/config.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from compression.errors import ConfigError, ModelError
+from compression.image_coder.config import CodecConfig
+from compression.training import config as config_lib
+from compression.training.config import Experiment, TrainConfig
+
+
+@pytest.mark.parametrize(
+  ("key", "value"),
+  [
+    ("patch_size", 40),
+    ("patch_size", 32.0),
+    ("batch_size", 0),
+    ("batch_size", True),
+    ("steps", -1),
+    ("learning_rate", 0),
+    ("learning_rate", "fast"),
+    ("learning_rate", float("nan")),
+    ("optimizer", "adagrad"),
+    ("loss", "l2"),
+    ("stochastic_binarizer", 1),
+    ("curriculum", "16"),
+    ("ema", 1),
+    ("ema", -0.5),
+    ("precision", "float16"),
+    ("seed", 2**32),
+    ("distribution", "tpu"),
+    ("train_glob", None),
+    ("clip_norm", -1.0),
+  ],
+)
+def test_values_that_are_not_allowed_are_refused_by_name(key: str, value: object) -> None:
+  with pytest.raises(ConfigError, match=key):
+    TrainConfig(**{key: value})
+
+
+@pytest.mark.parametrize(
+  ("values", "message"),
+  [
+    ({"modle": {}}, "unknown key 'modle'"),
+    ({"model": {"widht": 1}}, "unknown key 'widht'"),
+    ({"training": {"learning_rat": 1}}, "unknown key 'learning_rat'"),
+    ({"training": 3}, "must be an object"),
+    ([], "must be an object"),
+    ({"model": {"width": 100}}, "width"),
+  ],
+)
+def test_unknown_keys_and_wrong_kinds_are_refused(values: object, message: str) -> None:
+  with pytest.raises(ConfigError, match=message):
+    Experiment().override(values)
+
+
+def test_override_changes_only_what_it_names() -> None:
+  first = Experiment().override({"model": {"unit": "gru"}, "training": {"seed": 5}})
+  second = first.override({"training": {"learning_rate": 1}})
+  assert second.model == CodecConfig(unit="gru")
+  assert second.training == TrainConfig(seed=5, learning_rate=1)
+
+
+def test_what_is_saved_reads_as_the_same_experiment(tmp_path: pathlib.Path) -> None:
+  experiment = Experiment(CodecConfig(unit="lstm"), TrainConfig(ema=0, train_glob="a,b"))
+  experiment.save(tmp_path)
+  assert Experiment().override(config_lib.read(tmp_path / config_lib.FILE)) == experiment
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: pathlib.Path) -> None:
+  with pytest.raises(ConfigError, match="missing.json"):
+    config_lib.read(tmp_path / "missing.json")
+  (tmp_path / "broken.json").write_text("{")
+  with pytest.raises(ConfigError, match="broken.json: is not JSON"):
+    config_lib.read(tmp_path / "broken.json")
+  (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
+  with pytest.raises(ConfigError, match="binary.json"):
+    config_lib.read(tmp_path / "binary.json")
+
+
+def begin(folder: pathlib.Path, experiment: Experiment) -> None:
+  """What a run leaves at its first checkpoint, as far as this module looks."""
+  experiment.save(folder)
+  (folder / config_lib.CHECKPOINTS).mkdir()
+  (folder / config_lib.CHECKPOINTS / "checkpoint").touch()
+
+
+def test_a_run_goes_on_with_its_own_experiment(tmp_path: pathlib.Path) -> None:
+  experiment = Experiment(CodecConfig(unit="lstm", width=0.5), TrainConfig(steps=7))
+  assert config_lib.base(tmp_path) == Experiment()
+  begin(tmp_path, experiment)
+  assert config_lib.base(tmp_path, init="residual_gru") == experiment
+
+
+@pytest.mark.parametrize("part", ["model", "training"])
+def test_only_settings_that_leave_the_weights_alone_may_change(
+  tmp_path: pathlib.Path, part: str
+) -> None:
+  others = {
+    "unit": "lstm", "framework": "additive", "width": 0.5, "bits": 16, "iterations": 8,
+    "pixel_range": 0.9, "use_bias": True, "train_glob": "a", "validation_glob": "b",
+    "patch_size": 64, "batch_size": 8, "steps": 5, "checkpoint_steps": 2, "learning_rate": 0.5,
+    "optimizer": "sgd", "epsilon": 1.0, "clip_norm": 0.0, "loss": "mse",
+    "stochastic_binarizer": True, "curriculum": "16:1", "ema": 0.9,
+    "precision": "mixed_bfloat16", "seed": 9, "distribution": "mirrored", "init": "x",
+  }  # fmt: skip
+  begin(tmp_path, Experiment())
+  config_lib.check_resumable(Experiment(), tmp_path)
+  for field in dataclasses.fields(getattr(Experiment(), part)):
+    changed = Experiment().override({part: {field.name: others[field.name]}})
+    if field.name in config_lib.MAY_CHANGE:
+      config_lib.check_resumable(changed, tmp_path)
+    else:
+      with pytest.raises(ModelError, match=f"begun with {field.name} "):
+        config_lib.check_resumable(changed, tmp_path)
+
+
+def test_a_run_without_a_checkpoint_may_begin_anew(tmp_path: pathlib.Path) -> None:
+  Experiment(training=TrainConfig(seed=1)).save(tmp_path)
+  config_lib.check_resumable(Experiment(training=TrainConfig(seed=2)), tmp_path)
+
+
+def test_a_damaged_experiment_of_a_run_is_named(tmp_path: pathlib.Path) -> None:
+  begin(tmp_path, Experiment())
+  (tmp_path / config_lib.FILE).write_text(json.dumps({"training": {"seeds": 1}}))
+  with pytest.raises(ConfigError, match=f"{config_lib.FILE}: unknown key 'seeds'"):
+    config_lib.base(tmp_path)
+
+
+def test_the_architecture_is_that_of_the_model_to_start_from() -> None:
+  from compression import registry
+
+  model = registry.models()[0]
+  assert config_lib.base(pathlib.Path("none"), model.name).model == registry.read_config(model)
+  with pytest.raises(ModelError, match="nothing_such"):
+    config_lib.base(pathlib.Path("none"), "nothing_such")
+
+
+def test_configurations_need_no_tensorflow() -> None:
+  code = "import sys, compression.training.config; sys.exit('tensorflow' in sys.modules)"
+  assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
