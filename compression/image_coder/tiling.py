@@ -67,7 +67,7 @@ def _in_pixels(blocks: slice) -> slice:
 def choose_tiling(height: int, width: int, network_width: float) -> Tiling:
   """No tiles where the image [height, width] (pixels) fits into memory at once, else squares."""
   limit = _PIXELS_AT_WIDTH_1 / network_width
-  if height * width <= limit:
+  if run_pixels(height, width, Tiling()) <= limit:
     return Tiling()
   return Tiling(max(1, int(math.sqrt(limit)) // BLOCK - 2 * HALO_BLOCKS), HALO_BLOCKS)
 
