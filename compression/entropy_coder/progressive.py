@@ -164,7 +164,8 @@ class BRNNPredictor(tf.keras.layers.Layer):
 class Progressive(tf.keras.Model):
   """The probability model for all layers; the module's docstring draws one.
 
-  In mixed precision the networks compute in bfloat16, predictions and code lengths are float32.
+  Under Keras' global policy mixed_bfloat16 the networks compute in bfloat16; predictions and code
+  lengths are float32.
 
   Args:
     config: the architecture.
@@ -223,6 +224,12 @@ class Progressive(tf.keras.Model):
         shape = tf.TensorShape([None, None, None, block.depth])
       operator.built = True
     self.built = True
+
+  def get_build_config(self) -> dict[str, Any]:
+    return {"input_shape": None}  # so that Keras builds what it loads
+
+  def build_from_config(self, config: dict[str, Any]) -> None:
+    self.build()
 
   def next_layer_state(self, layer: int, codes: tf.Tensor, rnn_state: Any) -> tuple[tf.Tensor, Any]:
     """(s_{k+1}, new state of the LSTM over the layers) after the codes of layer k.

@@ -1,22 +1,62 @@
-"""Keras layers of the codec: what a Keras user imports."""
+"""Keras layers of the codec: what a Keras user imports.
+
+The recurrent cells, the binarizer and the gain estimator are those of the image networks; the
+others mirror the blocks of the 2017 release's entropy coder.
+"""
 
 from compression.layers.associative_lstm import AssociativeLSTMState, ConvAssociativeLSTM
 from compression.layers.binarizer import Binarizer
+from compression.layers.code_length import CodeLength, sign_to_zero_one, zero_one_to_sign
+from compression.layers.conv2d_lstm import Conv2DLSTM, DenseLSTM, RasterScanConv2DLSTM
+from compression.layers.dense_blocks import NN, BiasAdd, Linear
 from compression.layers.gain_estimator import GainEstimator, zero_order_hold
 from compression.layers.gru import ConvGRU, ConvResidualGRU, GRUState
+from compression.layers.initializers import (
+  GaussianInitializer,
+  RectifierInitializer,
+  RsqrtInitializer,
+)
 from compression.layers.lstm import ConvLSTM, LSTMState
+from compression.layers.masked_conv import (
+  DepthOrderConv2D,
+  GroupRasterScanConv2D,
+  InFillingConv2D,
+  PaddedConv2D,
+  RasterScanConv2D,
+)
+from compression.layers.operators import CompositionOperator, LineOperator, TowerOperator
 from compression.layers.recurrent_cell import ConvRecurrentCell
 
 __all__ = [
   "AssociativeLSTMState",
+  "BiasAdd",
   "Binarizer",
+  "CodeLength",
+  "CompositionOperator",
+  "Conv2DLSTM",
   "ConvAssociativeLSTM",
   "ConvGRU",
   "ConvLSTM",
   "ConvRecurrentCell",
   "ConvResidualGRU",
+  "DenseLSTM",
+  "DepthOrderConv2D",
   "GRUState",
   "GainEstimator",
+  "GaussianInitializer",
+  "GroupRasterScanConv2D",
+  "InFillingConv2D",
   "LSTMState",
+  "LineOperator",
+  "Linear",
+  "NN",
+  "PaddedConv2D",
+  "RasterScanConv2D",
+  "RasterScanConv2DLSTM",
+  "RectifierInitializer",
+  "RsqrtInitializer",
+  "TowerOperator",
+  "sign_to_zero_one",
+  "zero_one_to_sign",
   "zero_order_hold",
 ]

@@ -61,10 +61,12 @@ class LSTMBlock(tf.keras.layers.Layer):
       raise ValueError(f"The depth of the input must be known. Received shape: {input_shape}")
     gates = 4 * self.depth
     self.input_kernel = self.add_weight(
-      name="input", shape=[*sizes, depth_in, gates], initializer=self.kernel_initializer
+      name="input_kernel", shape=[*sizes, depth_in, gates], initializer=self.kernel_initializer
     )
     self.hidden_kernel = self.add_weight(
-      name="hidden", shape=[*hidden_sizes, self.depth, gates], initializer=self.kernel_initializer
+      name="hidden_kernel",
+      shape=[*hidden_sizes, self.depth, gates],
+      initializer=self.kernel_initializer,
     )
     self.bias = None
     if self.use_bias:

@@ -24,15 +24,24 @@ from compression.layers.recurrent_cell import REGISTRATION
 class Linear(tf.keras.layers.Dense):
   """y = x W: Keras' Dense without bias, `kernel` [C, depth] by RsqrtInitializer.
 
+  Arguments as those of Dense, but for `use_bias`, which must not be true.
+
   Call arguments:
     inputs: float [..., C].
 
   Returns: float [..., depth].
+
+  Raises:
+    ValueError: if a bias is asked for.
   """
 
-  def __init__(self, units: int, kernel_initializer: Any = None, **kwargs: Any):
-    kwargs.update(use_bias=False)
-    super().__init__(units, kernel_initializer=kernel_initializer or RsqrtInitializer(), **kwargs)
+  def __init__(
+    self, units: int, kernel_initializer: Any = None, use_bias: bool = False, **kwargs: Any
+  ):
+    if use_bias:
+      raise ValueError("Linear has no bias: NN has. Received: use_bias=True")
+    initializer = kernel_initializer or RsqrtInitializer()
+    super().__init__(units, use_bias=False, kernel_initializer=initializer, **kwargs)
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)

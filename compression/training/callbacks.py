@@ -169,6 +169,8 @@ def make_manager(trainer: Trainer, folder: pathlib.Path) -> tf.train.CheckpointM
   checkpoint = tf.train.Checkpoint(
     coder=trainer.coder, averaged=trainer.averaged, optimizer=trainer.optimizer
   )
+  # Else the first save creates it, in which all workers of a group would have to take part.
+  checkpoint.save_counter  # noqa: B018
   return tf.train.CheckpointManager(checkpoint, str(folder / CHECKPOINTS), _KEPT_CHECKPOINTS)
 
 

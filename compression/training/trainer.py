@@ -115,8 +115,9 @@ class Trainer(tf.keras.Model):
     losses, squares = zip(*(result[:2] for result in results))
     return tf.stack(losses), tf.stack(squares)
 
-  def train_step(self, data: tf.Tensor) -> dict[str, tf.Tensor]:
-    x = self.coder.to_x(data)
+  def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+    images, _, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
+    x = self.coder.to_x(images)
     with tf.GradientTape() as tape:
       losses, squares = self.iterate(x)
       # The sum over the replicas is the mean over the global batch.

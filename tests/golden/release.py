@@ -25,11 +25,15 @@ class Golden(dict):
   """The arrays of an archive, by name."""
 
   def folder(self, name: str) -> Golden:
-    """The arrays below `name`/, by the rest of their names; skips the test if there are none."""
-    found = {key[len(name) + 1 :]: self[key] for key in self if key.startswith(f"{name}/")}
-    if not found:
-      pytest.skip(f"{name} is not in the subset")
-    return Golden(found)
+    """The arrays below `name`/, by the rest of their names."""
+    prefix = f"{name}/"
+    return Golden({key[len(prefix) :]: self[key] for key in self if key.startswith(prefix)})
+
+  def folders(self, prefix: str) -> list[str]:
+    """The folders whose names begin so; there is one at least."""
+    found = sorted({key.split("/")[0] for key in self if key.startswith(prefix)})
+    assert found, prefix
+    return found
 
 
 def read(archive: str, source: str) -> Golden:

@@ -17,7 +17,7 @@ def golden(request):
 
 
 def grid(text):
-  """"T T F / T F F" -> 0/1 rows."""
+  """0/1 rows from a drawing such as "T T F / T F F": T is 1."""
   return np.array([[cell == "T" for cell in row.split()] for row in text.split("/")], np.float32)
 
 
@@ -141,20 +141,24 @@ def test_groups_that_do_not_divide_the_depth_are_refused(depths, groups):
     masks.group_raster_scan((3, 3), *depths, *groups, True)
 
 
+def from_name(name):
+  """The mask for a name of the release's, as "group_raster_scan/3x3/in8_out4_gin2_gout2/strict"."""
+  kind, sides, *rest = name.split("/")
+  size = tuple(int(side) for side in sides.split("x"))
+  strict = name.endswith("/strict")
+  if kind == "raster_scan":
+    return masks.raster_scan(size, strict)
+  if kind == "in_filling":
+    return masks.in_filling(size)
+  depths = [int(digits) for digits in re.findall(r"\d+", rest[0])]
+  if kind == "depth_order":
+    return masks.depth_order(*depths, strict)
+  return masks.group_raster_scan(size, *depths, strict)
+
+
 def test_the_releases_masks_are_reproduced_exactly(golden):
-  seen = set()
+  assert len(golden) == 25
   for name, expected in golden.items():
-    kind, size, *rest = name.split("/")
-    height, width = (int(side) for side in size.split("x"))
-    strict = rest[-1:] == ["strict"]
-    depths = [int(digits) for digits in re.findall(r"\d+", rest[0])] if rest[1:] else []
-    mask = {
-      "raster_scan": lambda: masks.raster_scan((height, width), strict),
-      "depth_order": lambda: masks.depth_order(*depths, strict),
-      "group_raster_scan": lambda: masks.group_raster_scan((height, width), *depths, strict),
-      "in_filling": lambda: masks.in_filling((height, width)),
-    }[kind]()
+    mask = from_name(name)
     assert mask.ndim == 4
     np.testing.assert_array_equal(np.broadcast_to(mask, expected.shape), expected, err_msg=name)
-    seen.add(kind)
-  assert len(golden) == 24 and len(seen) == 4

@@ -1,0 +1,209 @@
+"""Tests of compression/training/run.py."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import compression
+from compression.errors import ConfigError, ImageError, ModelError, OutputError
+from compression.image_coder.archives import read_weights
+from compression.image_coder.config import CodecConfig
+from compression.image_coder.weights import named_variables
+from compression.training import run
+from compression.training.config import FILE, Experiment, TrainConfig
+from compression.training.run import Console, make_trainer, train
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_MODEL = CodecConfig(width=1 / 32, bits=8, iterations=2)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> pathlib.Path:
+  """Photos of odd sizes, and a file that is none."""
+  folder = tmp_path_factory.mktemp("images")
+  Image.fromarray(photo[:201, 100:333]).save(folder / "a.jpg", quality=95)
+  Image.fromarray(photo[200:, 101:]).save(folder / "b.png")
+  (folder / "notes.txt").write_text("no image")
+  return folder
+
+
+def experiment(images: pathlib.Path, model: CodecConfig = _MODEL, **settings: object) -> Experiment:
+  values = {
+    "train_glob": f"{images}/*", "batch_size": 4, "steps": 6, "checkpoint_steps": 4,
+    "learning_rate": 0.05, "curriculum": "2:1",
+  }  # fmt: skip
+  return Experiment(model, TrainConfig(**{**values, **settings}))
+
+
+@pytest.mark.slow
+def test_a_run_leaves_a_model_that_compresses(
+  tmp_path: pathlib.Path, images: pathlib.Path, photo: np.ndarray
+) -> None:
+  lines: list[str] = []
+  warnings: list[str] = []
+  folder = tmp_path / "runs" / "first"
+  settings = experiment(images, validation_glob=f"{images}/*.png", curriculum="1:0.5,2:1")
+  assert train(settings, folder, Console(lines.append, warnings.append)) is None
+  assert lines[0] == (
+    "residual_gru, one_shot, width 0.03125: 0.03 M parameters; 2 images; steps 0 to 6"
+  )
+  assert [line.split()[1] for line in lines[1:]] == ["4/6", "4/6", "6/6", "6/6"]
+  assert len(warnings) == 1 and "notes.txt" in warnings[0]
+  names = {path.name for path in folder.iterdir()}
+  assert names == {FILE, "checkpoints", "model", "tensorboard"}
+
+  codec = compression.load(folder / "model")
+  assert codec.config == _MODEL
+  image = photo[:50, :70]
+  assert codec.decompress(codec.compress(image, iterations=2)).shape == image.shape
+
+  # Once more: there is nothing left to do, but the model is written should it be missing.
+  (folder / "model" / "config.json").unlink()
+  lines.clear()
+  train(settings, folder, Console(lines.append, warnings.append))
+  assert len(lines) == 1 and "6 steps already" in lines[0]
+  assert (folder / "model" / "config.json").is_file()
+
+
+@pytest.mark.slow
+def test_training_starts_from_another_model(tmp_path: pathlib.Path, images: pathlib.Path) -> None:
+  train(experiment(images, steps=1), tmp_path / "first", Console(str, str))
+  first = read_weights(tmp_path / "first" / "model")
+  second = make_trainer(experiment(images, seed=9), init=str(tmp_path / "first" / "model"))
+  for coder in (second.coder, second.averaged):
+    for name, variable in named_variables(coder).items():
+      np.testing.assert_array_equal(variable, first[name].astype(np.float32))
+  other = CodecConfig(width=1 / 16, bits=8)
+  with pytest.raises(ModelError, match="must have shape"):
+    make_trainer(experiment(images, other), init=str(tmp_path / "first" / "model"))
+
+
+def test_settings_of_tensorflow_are_put_back(images: pathlib.Path) -> None:
+  before = tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+  with run._settings(TrainConfig(precision="mixed_bfloat16")):
+    assert tf.keras.mixed_precision.global_policy().name == "mixed_bfloat16"
+  assert tf.keras.mixed_precision.global_policy().name == "float32"
+  after = tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"]
+  assert after == before
+
+
+def test_first_weights_follow_from_the_seed(images: pathlib.Path) -> None:
+  weights = []
+  for seed in (1, 1, 2):
+    config = experiment(images, seed=seed)
+    with run._settings(config.training):
+      weights.append(make_trainer(config).coder.encoder.weights[0].numpy())
+  np.testing.assert_array_equal(weights[0], weights[1])
+  assert not np.array_equal(weights[0], weights[2])
+
+
+def test_what_is_missing_is_named(
+  tmp_path: pathlib.Path, images: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  quiet = Console(str, str)
+  with pytest.raises(ConfigError, match="train_glob must name"):
+    train(experiment(images, train_glob=""), tmp_path, quiet)
+  with pytest.raises(ConfigError, match="matches no file: nothing/*"):
+    train(experiment(images, train_glob="nothing/*"), tmp_path, quiet)
+  with pytest.raises(ImageError, match="notes.txt"):
+    train(experiment(images, train_glob=f"{images}/*.txt"), tmp_path, quiet)
+  with pytest.raises(ModelError, match="no_such_model"):
+    train(experiment(images, init="no_such_model"), tmp_path, quiet)
+  (tmp_path / "file").write_text("")
+  with pytest.raises(OutputError, match="file: cannot be made"):
+    train(experiment(images), tmp_path / "file", quiet)
+  for value in ("", "{}", "[1]", '{"cluster": {}}'):
+    monkeypatch.setenv("TF_CONFIG", value)
+    with pytest.raises(ConfigError, match="TF_CONFIG"):
+      run.make_strategy("multi_worker")
+
+
+def final_weights(folder: pathlib.Path) -> dict[str, np.ndarray]:
+  """All that the last checkpoint holds: weights, averages, optimizer, generator."""
+  reader = tf.train.load_checkpoint(str(folder / "checkpoints"))
+  names = reader.get_variable_to_shape_map()
+  return {name: reader.get_tensor(name) for name in names if "VARIABLE_VALUE" in name}
+
+
+def assert_close(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+  assert one.keys() == other.keys()
+  for name, value in one.items():
+    scale = np.abs(value).max() + 1e-9
+    np.testing.assert_allclose(other[name], value, atol=1e-4 * scale, err_msg=name)
+
+
+@pytest.mark.slow
+def test_two_devices_learn_what_one_does(tmp_path: pathlib.Path, images: pathlib.Path) -> None:
+  code = """
+    import pathlib, sys
+    import compression
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+    from compression.training.config import Experiment, read
+    from compression.training.run import Console, train
+
+    folder = pathlib.Path(sys.argv[1])
+    base = Experiment().override(read(folder / "experiment.json"))
+    for distribution in ("none", "mirrored"):
+      experiment = base.override({"training": {"distribution": distribution}})
+      train(experiment, folder / distribution, Console())
+    experiment = experiment.override({"training": {"batch_size": 5}})
+    try:
+      train(experiment, folder / "odd", Console())
+    except compression.ConfigError as error:
+      print(error)
+  """
+  model = CodecConfig(framework="residual_scaling", width=1 / 32, bits=8, iterations=3)
+  settings = experiment(images, model, curriculum="2:0.5,3:1", learning_rate=0.5)
+  (tmp_path / "experiment.json").write_text(settings.to_json())
+  result = subprocess.run(
+    [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)],
+    cwd=_ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  lines = [line.split("  lr")[0] for line in result.stdout.splitlines() if " loss " in line]
+  assert len(lines) == 4 and lines[:2] == lines[2:]  # the mean over the replicas, too
+  assert "batch_size must be a multiple of the 2 devices: 5" in result.stdout
+  assert_close(final_weights(tmp_path / "none"), final_weights(tmp_path / "mirrored"))
+
+
+@pytest.mark.slow
+def test_two_workers_learn_what_one_does(tmp_path: pathlib.Path, images: pathlib.Path) -> None:
+  import socket
+
+  sockets = [socket.socket() for _ in range(2)]
+  for each in sockets:
+    each.bind(("127.0.0.1", 0))
+  addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+  for each in sockets:
+    each.close()
+  (tmp_path / "experiment.json").write_text(experiment(images, seed=4).to_json())
+  command = [
+    sys.executable, "-m", "compression.train", f"--config={tmp_path}/experiment.json",
+    f"--train_dir={tmp_path}/workers", "--distribution=multi_worker",
+  ]  # fmt: skip
+  workers = []
+  for index in range(2):
+    group = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    environment = {**os.environ, "TF_CONFIG": str(group).replace("'", '"')}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    workers.append(subprocess.Popen(command, cwd=_ROOT, env=environment, **pipes))
+  outputs = [worker.communicate(timeout=300) for worker in workers]
+  assert [worker.returncode for worker in workers] == [0, 0], outputs
+  assert "step 6/6" in outputs[0][0] and outputs[1][0] == ""  # the first speaks for all
+  train(experiment(images, seed=4), tmp_path / "one", Console(str, str))
+  assert_close(final_weights(tmp_path / "one"), final_weights(tmp_path / "workers"))
