@@ -35,11 +35,12 @@ CODEC         := $(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(REGISTRY)) c
 PROGRAM       := $(sort $(CODEC) $(METRICS)) $(addprefix compression/,program.py jobs.py)
 TRAINING      := $(PROGRAM) $(wildcard compression/training/*.py)
 
-# What the layers and networks must reproduce, and the images in the folder $KODAK_DIR.
-GOLDEN := $(wildcard tests/golden/*.py tests/golden/*/*)
-KODAK  := $(BUILD)/kodak_dir
+# What is in the folders $KODAK_DIR and $GOLDEN_DIR, and what the layers and networks must reproduce.
+DATA_DIRS := $(BUILD)/data_dirs
+GOLDEN    := $(wildcard tests/golden/*.py tests/golden/*/*) $(DATA_DIRS)
 
 IMAGE_CODER_TEST := $(IMAGE_CODER) $(GOLDEN) tests/image_coder/conftest.py
+TRAINING_TEST := $(TRAINING) $(wildcard tests/training/conftest.py)
 LAYER_TEST := $(LAYERS) $(GOLDEN) tests/layers/conftest.py
 
 # --- Programs: `make NAME ARGS="..."` runs one -------------------------------------------------------
@@ -53,6 +54,7 @@ $(notdir $(1)): $(VENV_READY) $(1).py $(2)
 endef
 
 $(eval $(call program,compression/demo,$(PROGRAM) compression/contact_sheet.py,$$(if $$(IMAGE),--image="$$(IMAGE)")))  ## Compress a photo at each quality, into demo/: IMAGE=photo.jpg
+$(eval $(call program,compression/train,$(TRAINING)))  ## A model on photos: ARGS="--train_glob='photos/*.jpg' --train_dir=run"
 $(eval $(call program,compression/compress,$(PROGRAM)))  ## Photos to .rnic files: ARGS=photo.jpg
 $(eval $(call program,compression/decompress,$(PROGRAM)))  ## .rnic files to photos: ARGS=photo.rnic
 $(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: ARGS=photo.rnic
@@ -82,6 +84,7 @@ $(eval $(call test,container_test,$(CONTAINER)))
 $(eval $(call test,files_test,$(BASE)))
 $(eval $(call test,program_test,$(BASE) compression/program.py))
 $(eval $(call test,datasets/images_test,$(DATASETS)))
+$(eval $(call test,datasets/tiles_test,$(DATASETS)))
 $(eval $(call test,entropy_coder/packed_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/progressive_test,$(ENTROPY_CODER) $(GOLDEN)))
 $(eval $(call test,metrics/psnr_test,$(METRICS)))
@@ -102,7 +105,7 @@ $(eval $(call test,layers/gru_test,$(LAYER_TEST)))
 $(eval $(call test,layers/lstm_test,$(LAYER_TEST)))
 $(eval $(call test,layers/recurrent_cell_test,$(LAYER_TEST)))
 $(eval $(call test,image_coder/archives_test,$(IMAGE_CODER_TEST)))
-$(eval $(call test,image_coder/codec_test,$(IMAGE_CODER_TEST)))
+$(eval $(call test,image_coder/codec_test,$(IMAGE_CODER_TEST) $(CODEC)))
 $(eval $(call test,image_coder/config_test,$(IMAGE_CODER_TEST)))
 $(eval $(call test,image_coder/frameworks_test,$(IMAGE_CODER_TEST)))
 $(eval $(call test,image_coder/golden_test,$(IMAGE_CODER_TEST)))
@@ -112,10 +115,20 @@ $(eval $(call test,image_coder/tiling_test,$(IMAGE_CODER_TEST)))
 $(eval $(call test,image_coder/weights_test,$(IMAGE_CODER_TEST)))
 $(eval $(call test,registry_test,$(CODEC)))
 $(eval $(call test,codec_test,$(CODEC) $(METRICS)))
-$(eval $(call test,rate_distortion_test,$(sources.compression/evaluate) $(KODAK)))
+$(eval $(call test,rate_distortion_test,$(sources.compression/evaluate) $(DATA_DIRS)))
 $(eval $(call test,benchmark_test,$(IMAGE_CODER) compression/benchmark.py))
 $(eval $(call test,contact_sheet_test,$(BASE) compression/contact_sheet.py))
 $(eval $(call test,programs_test,$(sort $(foreach name,$(PROGRAMS),$(sources.$(name))))))
+$(eval $(call test,training/callbacks_test,$(TRAINING_TEST)))
+$(eval $(call test,training/config_test,$(TRAINING_TEST)))
+$(eval $(call test,training/curriculum_test,$(TRAINING_TEST)))
+$(eval $(call test,training/pipeline_test,$(TRAINING_TEST)))
+$(eval $(call test,training/progress_test,$(TRAINING_TEST)))
+$(eval $(call test,training/reports_test,$(TRAINING_TEST)))
+$(eval $(call test,training/run_test,$(TRAINING_TEST) compression/train.py))
+$(eval $(call test,training/schedule_test,$(TRAINING_TEST)))
+$(eval $(call test,training/trainer_test,$(TRAINING_TEST)))
+$(eval $(call test,train_test,$(sources.compression/train)))
 $(eval $(call test,makefile_test,Makefile setup.py $(EVERYTHING) $(GOLDEN) $(MODELS)))
 
 # All the tests that are due run in one process, as TensorFlow takes seconds to import. tests/conftest.py
@@ -138,7 +151,7 @@ help:  ## What can be made
 
 venv: $(VENV_READY)  ## Install everything into .venv (PYTHON=... chooses the interpreter)
 
-test: $(TESTS:%=$(BUILD)/tests/%.passed)  ## The tests whose sources changed (KODAK_DIR=... for more of them)
+test: $(TESTS:%=$(BUILD)/tests/%.passed)  ## The tests whose sources changed (KODAK_DIR=... GOLDEN_DIR=... for more)
 	$(RUN_STALE)
 
 test-fast: $(TESTS:%=$(BUILD)/tests/%.fast)  ## The same, without the slow ones
@@ -192,10 +205,10 @@ $(VENV_READY): setup.py
 	@rm -rf build *.egg-info
 	@mv $(VENV)/.partial $@
 
-# The tests that need the Kodak images are due when KODAK_DIR changes.
-$(KODAK): FORCE
+# The tests that need one of these folders are due when it changes.
+$(DATA_DIRS): FORCE
 	@mkdir -p $(@D)
-	@echo '$(KODAK_DIR)' | cmp -s - $@ || echo '$(KODAK_DIR)' > $@
+	@echo '$(KODAK_DIR) $(GOLDEN_DIR)' | cmp -s - $@ || echo '$(KODAK_DIR) $(GOLDEN_DIR)' > $@
 
 .PHONY: FORCE help venv test test-fast lint format type dist clean distclean declarations \
   $(notdir $(PROGRAMS)) $(TESTS:%=tests/%)

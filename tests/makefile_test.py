@@ -19,7 +19,7 @@ THIS = "tests/makefile_test"
 
 # What the Makefile declares for every test, and for those with Kodak images.
 EVERY_TEST = ("tests/conftest.py", "tests/pytest.ini")
-KODAK = ".build/kodak_dir"
+DATA_DIRS = ".build/data_dirs"
 
 # A virtual environment that notes what it is asked to run.
 FAKE_VENV_PYTHON = """#!/bin/sh
@@ -46,6 +46,7 @@ SOURCES, STAMPS, NOW = (1_000_000_000 + day * 86_400 for day in range(3))  # Tim
 def run_make(folder, *arguments, **variables):
   environment = {key: value for key, value in os.environ.items() if not key.startswith("M")}
   environment.pop("KODAK_DIR", None)
+  environment.pop("GOLDEN_DIR", None)
   command = ["make", *arguments, *(f"{key}={value}" for key, value in variables.items())]
   return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -86,6 +87,8 @@ class Scratch:
     os.utime(folder / "Makefile", (SOURCES, SOURCES))
     write_script(folder / ".venv/bin/python", FAKE_VENV_PYTHON)
     self.touch(".venv/.complete", SOURCES)
+    run_make(folder, DATA_DIRS)
+    self.touch(DATA_DIRS, SOURCES)
 
   def touch(self, file, when):
     path = self.folder / file
@@ -140,14 +143,16 @@ def test_the_declared_sources_are_all_that_is_imported():
     needed = test_sources.sources(f"{name}.py", ROOT)
     if name.startswith("tests/") and name != THIS:
       text = (ROOT / f"{name}.py").read_text(encoding="utf-8")
-      needed |= {KODAK} if "kodak_dir" in text.lower() else set()
+      needed |= (
+        {DATA_DIRS} if "kodak_dir" in text.lower() or "golden_dir" in text.lower() else set()
+      )
     needed -= {f"{name}.py", *EVERY_TEST, *found}
     missing += [f"{name}: {file}" for file in sorted(needed)]
   assert not missing, "the Makefile misses these sources:\n" + "\n".join(missing)
 
 
 def test_declared_sources_exist():
-  named = set().union(*declarations().values()) - {KODAK}
+  named = set().union(*declarations().values()) - {DATA_DIRS}
   assert not [file for file in sorted(named) if not (ROOT / file).is_file()]
 
 
@@ -195,10 +200,10 @@ def test_what_all_tests_share_reruns_all(scratch, file):
   assert scratch.rerun("test") == set(scratch.tests)
 
 
-def test_another_kodak_folder_reruns_the_tests_with_kodak_images(scratch):
-  with_kodak = scratch.made_of(KODAK)
-  assert scratch.rerun("test", KODAK_DIR="elsewhere") == with_kodak
-  scratch.touch(KODAK, SOURCES)
+def test_another_folder_of_data_reruns_the_tests_that_use_it(scratch):
+  with_data = scratch.made_of(DATA_DIRS)
+  assert scratch.rerun("test", KODAK_DIR="elsewhere") == with_data
+  scratch.touch(DATA_DIRS, SOURCES)
   assert scratch.rerun("test", KODAK_DIR="elsewhere") == set()
 
 

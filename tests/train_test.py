@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 import numpy as np
@@ -180,6 +183,7 @@ def test_flags_have_the_last_word_and_the_run_remembers(
 @pytest.mark.slow
 def test_on_a_terminal_there_is_a_progress_bar(tmp_path: pathlib.Path, images: str) -> None:
   terminal, end = pty.openpty()
+  fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))  # rows and columns
   validation = images.replace("train", "validation")
   flags = (images, validation, *_TINY, "--steps=4", f"--train_dir={tmp_path}/run")
   process = subprocess.Popen(command(*flags), cwd=_ROOT, stdout=end, stderr=end)

@@ -47,8 +47,8 @@ def _setting(default: Any, help: str, **limits: Any) -> Any:
 class TrainConfig:
   """How a model is trained; the help of each field is that of its flag.
 
-  Defaults are those of the released models, after Toderici et al. (CVPR 2017), section 4: L1 loss
-  over all iterations, batches of 32 patches of 32x32 pixels, Adam.
+  Loss, optimizer and the size of batches and patches are those of Toderici et al. (CVPR 2017),
+  section 4; the paper has no curriculum, no average of the weights, and draws its bits at random.
 
   Raises:
     ConfigError: if a value is not allowed.

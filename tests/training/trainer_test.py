@@ -200,7 +200,7 @@ def test_training_lowers_the_loss(photo: np.ndarray) -> None:
 def test_mixed_precision_keeps_loss_binarizer_and_variables_float32(
   bfloat16: None, images: np.ndarray
 ) -> None:
-  trainer = make_trainer(framework="residual_scaling")
+  trainer = make_trainer(framework="residual_scaling", iterations=2)
   x = trainer.coder.to_x(images)
   result = trainer.first_iteration(x)
   assert {state.dtype for state in tf.nest.flatten(result.encoder_states)} == {tf.bfloat16}
@@ -217,7 +217,7 @@ def test_mixed_precision_keeps_loss_binarizer_and_variables_float32(
   assert trainer.averaged.encoder.compute_dtype == "float32"
   assert tf.keras.mixed_precision.global_policy().name == "mixed_bfloat16"
   tf.keras.mixed_precision.set_global_policy("float32")
-  expected = train(make_trainer(framework="residual_scaling"), images)
+  expected = train(make_trainer(framework="residual_scaling", iterations=2), images)
   assert loss == pytest.approx(expected, rel=0.02)
 
 
