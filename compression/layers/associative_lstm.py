@@ -14,6 +14,12 @@ from compression.layers.lstm import FORGET_BIAS
 from compression.layers.recurrent_cell import REGISTRATION, ConvRecurrentCell
 
 
+KEY_BIAS = 1.0
+"""Added to the real part of both keys before they are bounded, not learned: a new unit writes and
+reads without much rotation. Keys near zero would shrink every signal so much, squared by four
+layers of the decoder, that a new network could not be trained."""
+
+
 class AssociativeLSTMState(NamedTuple):
   """`h` and `c`, each [N, H, W, depth]: the real parts in the first half, then the imaginary."""
 
@@ -56,7 +62,8 @@ class ConvAssociativeLSTM(ConvRecurrentCell):
   """Associative LSTM: an LSTM with complex memory and keys.
 
       [f, i, o, j, r_i, r_o] = W x_t + U h~_{t-1}            (packed in this order)
-      f, i, o = sigmoid(f + forget_bias), sigmoid(i), sigmoid(o);   j, r_i, r_o = bound(.)
+      f, i, o = sigmoid(f + forget_bias), sigmoid(i), sigmoid(o)
+      j, r_i, r_o = bound(j), bound(r_i + key_bias), bound(r_o + key_bias)
       c_t = f * c_{t-1} + r_i * i * j
       h_t = o * bound(r_o * c_t);   h~_t = (Re h_t, Im h_t)  (the output)
 
@@ -68,14 +75,23 @@ class ConvAssociativeLSTM(ConvRecurrentCell):
     ValueError: if `depth` is odd.
   """
 
-  def __init__(self, depth: int, *, forget_bias: float = FORGET_BIAS, **kwargs: Any):
+  def __init__(
+    self,
+    depth: int,
+    *,
+    forget_bias: float = FORGET_BIAS,
+    key_bias: float = KEY_BIAS,
+    **kwargs: Any,
+  ):
     super().__init__(depth, **kwargs)
     if self.depth % 2:
       raise ValueError(f"depth must be even, for complex units. Received: {depth!r}")
     self.forget_bias = float(forget_bias)
+    self.key_bias = float(key_bias)
 
   def get_config(self) -> dict[str, Any]:
-    return {**super().get_config(), "forget_bias": self.forget_bias}
+    biases = {"forget_bias": self.forget_bias, "key_bias": self.key_bias}
+    return {**super().get_config(), **biases}
 
   def build(self, input_shape: Any) -> None:
     gates_depth = 9 * self.depth // 2
@@ -98,6 +114,8 @@ class ConvAssociativeLSTM(ConvRecurrentCell):
         state = AssociativeLSTMState(*state)
       gates += self.hidden_conv(state.h, self.hidden_kernel)
     f, i, o, j_re, j_im, ri_re, ri_im, ro_re, ro_im = tf.split(gates, 9, axis=-1)
+    ri_re += self.key_bias
+    ro_re += self.key_bias
     j, r_i, r_o = (
       bound(_Complex(*parts)) for parts in ((j_re, j_im), (ri_re, ri_im), (ro_re, ro_im))
     )

@@ -81,14 +81,20 @@ def lstm(
 
 
 def associative_lstm(
-  weights: Arrays, x: np.ndarray, state: State, stride: int = 1, forget_bias: float = 1.0
+  weights: Arrays,
+  x: np.ndarray,
+  state: State,
+  stride: int = 1,
+  forget_bias: float = 1.0,
+  key_bias: float = 1.0,
 ) -> tuple[np.ndarray, State]:
   """The state is (h~, c), both as real parts and then imaginary parts."""
   h, c_parts = state
   from_x = _gates(weights, x, stride, np.split(weights["input"], 9, axis=-1))
   from_h = [conv2d(h, kernel) for kernel in np.split(weights["hidden"], 9, axis=-1)]
   f, i, o, *parts = (w + u for w, u in zip(from_x, from_h))
-  j, r_i, r_o = (bound(parts[n] + 1j * parts[n + 1]) for n in (0, 2, 4))
+  biases = {0: 0.0, 2: key_bias, 4: key_bias}
+  j, r_i, r_o = (bound(parts[n] + bias + 1j * parts[n + 1]) for n, bias in biases.items())
   real, imaginary = np.split(c_parts, 2, axis=-1)
   c = sigmoid(f + forget_bias) * (real + 1j * imaginary) + r_i * sigmoid(i) * j
   h = sigmoid(o) * bound(r_o * c)

@@ -49,6 +49,12 @@ def test_odd_depths_are_refused(depth):
     ConvAssociativeLSTM(depth)
 
 
+@pytest.mark.parametrize("key_bias", [0.0, 1.0, -2.0])
+def test_the_key_bias_is_added_to_the_real_part_of_both_keys(reference, assert_follows, key_bias):
+  step = functools.partial(reference.associative_lstm, key_bias=key_bias)
+  assert_follows(ConvAssociativeLSTM(4, key_bias=key_bias), step)
+
+
 # bound(z)
 
 
