@@ -13,7 +13,6 @@ import tensorflow as tf
 from compression.layers.lstm import FORGET_BIAS
 from compression.layers.recurrent_cell import REGISTRATION, ConvRecurrentCell
 
-
 KEY_BIAS = 1.0
 """Added to the real part of both keys before they are bounded, not learned: a new unit writes and
 reads without much rotation. Keys near zero would shrink every signal so much, squared by four
