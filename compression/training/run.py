@@ -96,7 +96,9 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
 def make_trainer(experiment: Experiment, init: str = "") -> Trainer:
   """The networks with the weights of the model `init` or random ones; ready for `fit`."""
   config = experiment.training
-  coder = ImageCoder(experiment.model, config.stochastic_binarizer, config.seed)
+  coder = ImageCoder(
+    experiment.model, config.stochastic_binarizer, config.seed, dtype=config.precision
+  )
   coder.build()
   if init:
     model = registry.find(init)
@@ -146,8 +148,6 @@ def _settings(config: TrainConfig) -> Iterator[None]:
   logger = tf.get_logger()
   level = logger.level
   logger.setLevel("ERROR")  # Keras warns of callbacks that take long, as saving does
-  policy = tf.keras.mixed_precision.global_policy()
-  tf.keras.mixed_precision.set_global_policy(config.precision)
   tf.keras.utils.set_random_seed(config.seed)
   # Without a GPU, rewriting the graphs takes some 10 s at each stage of the curriculum, and
   # the steps are no faster for it. On a GPU it chooses the layout of the convolutions.
@@ -159,7 +159,6 @@ def _settings(config: TrainConfig) -> Iterator[None]:
     yield
   finally:
     logger.setLevel(level)
-    tf.keras.mixed_precision.set_global_policy(policy)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
 
 

@@ -163,13 +163,8 @@ class Trainer(tf.keras.Model):
 
 def _float32_copy(coder: ImageCoder) -> ImageCoder:
   """A coder with the same weights in float32 whatever the policy is; not trainable."""
-  policy = tf.keras.mixed_precision.global_policy()
-  tf.keras.mixed_precision.set_global_policy("float32")
-  try:
-    copy = ImageCoder(coder.config, name="averaged")
-    copy.build()
-  finally:
-    tf.keras.mixed_precision.set_global_policy(policy)
+  copy = ImageCoder(coder.config, name="averaged", dtype="float32")
+  copy.build()
   originals = named_variables(coder)
   for name, variable in named_variables(copy).items():
     variable.assign(originals[name])
