@@ -62,7 +62,7 @@ def _print_codec(photos: list[np.ndarray]) -> None:
   codec = load(_MODEL.value)
   loading = time.perf_counter() - start
   codec.decompress(codec.compress(photos[0][:16, :16], 2))  # traces each step once
-  print(f"\n{_MODEL.value}, {len(photos)} photo(s), mean seconds without start-up:")
+  print(f"{_MODEL.value}, {len(photos)} photo(s), mean seconds without start-up:")
   print("  iterations  compress  decompress")
   for iterations in _ITERATIONS:
     compress, decompress = [], []
@@ -97,11 +97,15 @@ def _print_start_up() -> None:
 def main(argv: list[str]) -> None:
   program.require(argv)
   registry.find(_MODEL.value)
+  _print_start_up()  # first: what this process does later would slow the others down
+
+  import tensorflow as tf
+
+  tf.get_logger().setLevel("ERROR")  # a step is traced anew for each width, on purpose
   photos = _photos()
   _print_codec(photos)
   memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
   print(f"peak memory {memory:.2f} GiB")
-  _print_start_up()
   rate = benchmark.plain_rate(_REPEAT.value)
   print(f"\n{os.cpu_count()} processors; plain float32 3x3 convolutions: {rate:.0f} GFLOP/s")
   _print_steps(rate)

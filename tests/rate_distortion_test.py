@@ -47,12 +47,17 @@ def test_published_points_are_in_order() -> None:
     assert all(a < b for a, b in zip(before, after))
 
 
+FIRST_WEIGHTS_PSNR = (
+  23.71, 26.10, 27.34, 28.41, 29.32, 30.04, 30.58, 31.09,
+  31.50, 31.82, 32.09, 32.30, 32.45, 32.53, 32.55, 32.53,
+)  # fmt: skip
+"""dB at each iteration, means over kodim01 to kodim03, of the first weights of this project."""
+
+
 @pytest.mark.slow
-def test_the_released_model_is_good_on_kodak(kodak_dir: pathlib.Path) -> None:
-  """The first three images: better than the first weights of this project at every iteration."""
+def test_the_released_model_is_better_than_the_first_one(kodak_dir: pathlib.Path) -> None:
   codec = compression.load()
   files = sorted(kodak_dir.glob("*.png"))[:3]
   points = [evaluate(codec, file.name, read_photo(file).image) for file in files]
   quality = np.mean([[point.psnr for point in row] for row in points], axis=0)
-  assert quality[0] > 23.5 and quality[7] > 30 and quality[15] > 31.5
-  assert all(np.diff(quality)[:10] > 0)
+  assert (quality > FIRST_WEIGHTS_PSNR).all(), quality
