@@ -19,8 +19,8 @@ from PIL import Image
 
 from compression import container, program, registry
 from compression.contact_sheet import Row, Version, draw
-from compression.errors import ImageError, OutputError
-from compression.files import atomic_write
+from compression.errors import ImageError
+from compression.files import atomic_write, make_folder
 
 if TYPE_CHECKING:
   from compression.datasets.images import Photo
@@ -36,11 +36,7 @@ def main(argv: list[str]) -> int:
   program.require(argv)
   photo, name = _photo()
   registry.find(_MODEL.value)
-  folder = pathlib.Path(_OUTPUT_DIR.value)
-  try:
-    folder.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+  folder = make_folder(_OUTPUT_DIR.value)
 
   from compression.codec import load
   from compression.datasets.images import write_png

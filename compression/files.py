@@ -28,6 +28,20 @@ def check_output(path: str | os.PathLike[str], overwrite: bool) -> None:
     raise OutputError(f"{path}: there is no folder {path.parent}")
 
 
+def make_folder(path: str | os.PathLike[str]) -> pathlib.Path:
+  """The folder of that name, made with all above it if need be.
+
+  Raises:
+    OutputError: if it cannot be made.
+  """
+  folder = pathlib.Path(path)
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+  return folder
+
+
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[BinaryIO]:
   """A binary file that takes the place of `path` when the block ends without an exception.

@@ -13,7 +13,7 @@ from absl import flags
 
 from compression import program
 from compression.errors import CompressionError, OutputError
-from compression.files import atomic_write, check_output
+from compression.files import atomic_write, check_output, make_folder
 
 _RAW_BITS_PER_PIXEL = 24
 
@@ -37,7 +37,7 @@ def define_output_flags() -> OutputFlags:
   """Defines --output, --output_dir and --overwrite for the program that calls this."""
   return OutputFlags(
     flags.DEFINE_string("output", None, "where the output goes, for one input; - is stdout"),
-    flags.DEFINE_string("output_dir", None, "the folder that the outputs go to"),
+    flags.DEFINE_string("output_dir", None, "the folder that the outputs go to; made if need be"),
     flags.DEFINE_bool("overwrite", False, "replace outputs that exist"),
   )
 
@@ -57,15 +57,15 @@ def plan(sources: list[str], suffix: str, outputs: OutputFlags) -> list[Job]:
 
   Raises:
     UsageError: if the flags contradict each other.
-    OutputError: if two inputs would have the same output, or there is no such folder.
+    OutputError: if two inputs would have the same output, or the folder cannot be made.
   """
   output, output_dir = outputs.output.value, outputs.output_dir.value
   if output is not None and output_dir is not None:
     raise program.UsageError("--output and --output_dir exclude each other")
   if output is not None and len(sources) > 1:
     raise program.UsageError(f"--output is for one input, {len(sources)} were named")
-  if output_dir is not None and not pathlib.Path(output_dir).is_dir():
-    raise OutputError(f"{output_dir}: there is no such folder")
+  if output_dir is not None:
+    make_folder(output_dir)
   jobs: list[Job] = []
   taken: dict[str, str] = {}
   for source in sources:

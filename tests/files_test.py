@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from compression.errors import OutputError
-from compression.files import atomic_write, check_output
+from compression.files import atomic_write, check_output, make_folder
 
 
 def test_the_file_appears_only_when_the_block_ends(tmp_path: pathlib.Path) -> None:
@@ -63,6 +63,14 @@ def test_places_that_cannot_be_written_are_named(tmp_path: pathlib.Path) -> None
   with pytest.raises(OutputError, match="there is no folder|cannot be written"):
     with atomic_write(pathlib.Path("/proc/nothing/a")):
       pass
+
+
+def test_folders_are_made_or_named(tmp_path: pathlib.Path) -> None:
+  assert make_folder(tmp_path / "a" / "b").is_dir()
+  assert make_folder(tmp_path / "a").is_dir()
+  (tmp_path / "file").touch()
+  with pytest.raises(OutputError, match="file: cannot be made"):
+    make_folder(tmp_path / "file")
 
 
 def test_a_killed_writer_leaves_the_old_file(tmp_path: pathlib.Path) -> None:

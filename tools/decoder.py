@@ -20,7 +20,8 @@ from absl import flags
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from compression import program, registry
-from compression.errors import FormatError, OutputError
+from compression.errors import FormatError
+from compression.files import make_folder
 
 _INPUT_CODES = flags.DEFINE_string("input_codes", None, "the file of codes")
 _OUTPUT_DIRECTORY = flags.DEFINE_string("output_directory", None, "the folder; made if need be")
@@ -77,11 +78,7 @@ def main(argv: list[str]) -> None:
   config = registry.read_config(registry.find(_MODEL.value))
   if codes.bits.shape[-1] != config.bits:
     raise FormatError(f"{source}: has {codes.bits.shape[-1]} bits a block, the model {config.bits}")
-  folder = pathlib.Path(target)
-  try:
-    folder.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+  folder = make_folder(target)
 
   from compression.codec import load
   from compression.datasets.images import write_png

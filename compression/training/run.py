@@ -23,7 +23,8 @@ import tensorflow as tf
 
 from compression import registry
 from compression.datasets.tiles import TileSource, find_images
-from compression.errors import ConfigError, OutputError
+from compression.errors import ConfigError
+from compression.files import make_folder
 from compression.image_coder.codec import ImageCoder
 from compression.image_coder.weights import assign_weights, read_weights
 from compression.training import callbacks, progress, reports
@@ -68,10 +69,7 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
   if not writes:
     console = Console(_say_nothing, _say_nothing)
   source = _source(config, console.warn)
-  try:
-    folder.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+  make_folder(folder)
   if writes:
     experiment.save(folder)
   with _settings(config), strategy.scope():
