@@ -292,6 +292,18 @@ def test_demo(run: Run, tmp_path: pathlib.Path, photo_file: pathlib.Path) -> Non
   assert _pixels(tmp_path / "d/photo_sheet.png").shape[1] > 1500
 
 
+def test_evaluate(run: Run, tmp_path: pathlib.Path, photo_file: pathlib.Path) -> None:
+  run("evaluate").fails(2, "--images is missing")
+  run("evaluate", "--images=none*.png").fails(1, "none*.png: matches no file")
+  result = run("evaluate", "--images=*.png", "--csv=points.csv")
+  assert (result.status, result.err) == (0, "")
+  assert len(result.out.decode().splitlines()) == 2 + 16
+  rows = (tmp_path / "points.csv").read_text().splitlines()
+  assert rows[0] == "image,codec,setting,bytes,bpp,psnr,ms_ssim"
+  assert len(rows) == 1 + 16 and rows[1].startswith("photo.png,residual_gru,1,")
+  run("evaluate", "--images=*.png", "--csv=points.csv").fails(1, "points.csv: exists already")
+
+
 @pytest.mark.slow
 def test_a_24_megapixel_photo_takes_less_than_4_gb(
   run: Run, tmp_path: pathlib.Path, photo: np.ndarray
