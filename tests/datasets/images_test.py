@@ -184,7 +184,7 @@ def test_opaque_alpha_changes_nothing_and_is_not_noted(mode):
 def test_grey_with_alpha():
   image = np.zeros((4, 6, 2), np.uint8)
   image[:, 3:, 1] = 255
-  photo = read_photo(saved(Image.fromarray(image, "LA")))
+  photo = read_photo(saved(Image.fromarray(image)))
   assert (photo.image[:, :3] == 255).all() and (photo.image[:, 3:] == 0).all()
   assert photo.notes == (ON_WHITE,)
 
