@@ -22,7 +22,7 @@ export KODAK_DIR GOLDEN_DIR
 
 # --- Libraries: what an import brings in ---------------------------------------------------------------
 
-BASE          := $(addprefix compression/,__init__.py errors.py files.py)
+BASE          := $(addprefix compression/,__init__.py configuration.py errors.py files.py)
 CONTAINER     := $(BASE) compression/container.py
 DATASETS      := $(BASE) $(wildcard compression/datasets/*.py)
 METRICS       := $(BASE) $(wildcard compression/metrics/*.py)
@@ -81,6 +81,7 @@ EVERY_TEST := tests/conftest.py tests/pytest.ini $(VENV_READY)
 EVERYTHING := $(shell find compression tests tools -name '*.py')
 
 $(eval $(call test,container_test,$(CONTAINER)))
+$(eval $(call test,configuration_test,$(BASE)))
 $(eval $(call test,files_test,$(BASE)))
 $(eval $(call test,program_test,$(BASE) compression/program.py))
 $(eval $(call test,datasets/images_test,$(DATASETS)))

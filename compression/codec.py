@@ -16,11 +16,10 @@ from compression.errors import FormatError, ModelError, RangeError
 from compression.image_coder import tiling as tiling_lib
 from compression.image_coder import weights
 from compression.image_coder.codec import ImageCoder
-from compression.image_coder.config import BLOCK, CodecConfig
+from compression.image_coder.config import BLOCK, DEFAULT_ITERATIONS, CodecConfig
 from compression.image_coder.runner import Runner
 from compression.image_coder.tiling import Tiling
 
-DEFAULT_ITERATIONS = 8
 DEFAULT_CODER = "none"
 
 MAX_MEMORY_BYTES = 16 * 2**30

@@ -17,19 +17,18 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from compression import container, jobs, program, registry
+from compression.image_coder.config import DEFAULT_ITERATIONS, MAX_ITERATIONS
 
 if TYPE_CHECKING:
   from compression.codec import Codec, Compressed
 
-_MAX_ITERATIONS = 16
-_DEFAULT_ITERATIONS = 8
 
 _ITERATIONS = flags.DEFINE_integer(
   "iterations",
   None,
-  f"quality; each iteration is at most 0.125 bits per pixel (default {_DEFAULT_ITERATIONS})",
+  f"quality; each iteration is at most 0.125 bits per pixel (default {DEFAULT_ITERATIONS})",
   lower_bound=1,
-  upper_bound=_MAX_ITERATIONS,
+  upper_bound=MAX_ITERATIONS,
 )
 _TARGET_BPP = flags.DEFINE_float(
   "target_bpp", None, "the best quality of at most so many bits per pixel", lower_bound=0.001
@@ -114,7 +113,7 @@ def _by_target(codec: Codec, image: Any) -> Compressed:
     return codec.compress_to_quality(
       image, metrics.ms_ssim, _TARGET_MS_SSIM.value, entropy_coder=coder
     )
-  iterations = _DEFAULT_ITERATIONS if _ITERATIONS.value is None else _ITERATIONS.value
+  iterations = DEFAULT_ITERATIONS if _ITERATIONS.value is None else _ITERATIONS.value
   return Compressed(codec.compress(image, iterations, entropy_coder=coder), iterations)
 
 

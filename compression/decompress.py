@@ -25,7 +25,7 @@ if TYPE_CHECKING:
   from compression.codec import Codec
 
 _ITERATIONS = flags.DEFINE_integer(
-  "iterations", None, "use only the first so many", lower_bound=1, upper_bound=16
+  "iterations", None, "use only the first so many", lower_bound=1, upper_bound=container.MAX_LAYERS
 )
 _ALL_ITERATIONS = flags.DEFINE_bool(
   "all_iterations", False, "write the image after each iteration, as NAME_01.png and so on"

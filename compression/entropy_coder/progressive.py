@@ -19,11 +19,11 @@ file from here: float arithmetic differs from machine to machine.
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from compression.configuration import JsonConfig
 from compression.errors import ConfigError
 from compression.layers.code_length import CodeLength, sign_to_zero_one
 from compression.layers.conv2d_lstm import Conv2DLSTM, RasterScanConv2DLSTM
@@ -39,7 +39,7 @@ CONTEXT = 7
 
 
 @dataclasses.dataclass(frozen=True)
-class ProgressiveConfig:
+class ProgressiveConfig(JsonConfig):
   """The architecture, and which layers are coded; the release's model_config.json.
 
   Attributes:
@@ -65,33 +65,6 @@ class ProgressiveConfig:
         f"coded_layer_count must be at most layer_count, {self.layer_count}:"
         f" {self.coded_layer_count}"
       )
-
-  def to_dict(self) -> dict[str, Any]:
-    return dataclasses.asdict(self)
-
-  def to_json(self) -> str:
-    return json.dumps(self.to_dict(), indent=2) + "\n"
-
-  @classmethod
-  def from_dict(cls, values: dict[str, Any]) -> ProgressiveConfig:
-    """Raises ConfigError on unknown keys."""
-    if not isinstance(values, dict):
-      raise ConfigError(f"a configuration must be an object with keys: {values!r}")
-    known = [field.name for field in dataclasses.fields(cls)]
-    unknown = sorted(set(values) - set(known), key=str)
-    if unknown:
-      raise ConfigError(
-        f"unknown key {unknown[0]!r} in the configuration; known: {', '.join(known)}"
-      )
-    return cls(**values)
-
-  @classmethod
-  def from_json(cls, text: str) -> ProgressiveConfig:
-    try:
-      values = json.loads(text)
-    except ValueError as error:
-      raise ConfigError(f"the configuration is not JSON: {error}") from error
-    return cls.from_dict(values)
 
 
 class ProgressiveOutput(NamedTuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
+from compression.configuration import JsonConfig
 from compression.errors import ConfigError
 
 UNITS = ("lstm", "associative_lstm", "gru", "residual_gru")
@@ -17,12 +17,15 @@ FRAMEWORKS = ("one_shot", "additive", "residual_scaling")
 MAX_ITERATIONS = 16
 """Released models stop at 16 iterations, 2 bits per pixel."""
 
+DEFAULT_ITERATIONS = 8
+"""What is compressed with if nobody says otherwise."""
+
 BLOCK = 16
 """Pixels along a side of the block that one place of the code describes: four strides of 2."""
 
 
 @dataclasses.dataclass(frozen=True)
-class CodecConfig:
+class CodecConfig(JsonConfig):
   """The architecture of a codec; saved as `config.json` beside the weights.
 
   Attributes:
@@ -74,33 +77,6 @@ class CodecConfig:
   def bits_per_pixel(self) -> float:
     """Nominal bits per pixel of one iteration."""
     return self.bits / BLOCK**2
-
-  def to_dict(self) -> dict[str, Any]:
-    return dataclasses.asdict(self)
-
-  def to_json(self) -> str:
-    return json.dumps(self.to_dict(), indent=2) + "\n"
-
-  @classmethod
-  def from_dict(cls, values: dict[str, Any]) -> CodecConfig:
-    """Raises ConfigError on unknown keys."""
-    if not isinstance(values, dict):
-      raise ConfigError(f"a configuration must be an object with keys: {values!r}")
-    known = [field.name for field in dataclasses.fields(cls)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-      raise ConfigError(
-        f"unknown key {unknown[0]!r} in the configuration; known: {', '.join(known)}"
-      )
-    return cls(**values)
-
-  @classmethod
-  def from_json(cls, text: str) -> CodecConfig:
-    try:
-      values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-      raise ConfigError(f"the configuration is not JSON: {error}") from error
-    return cls.from_dict(values)
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:

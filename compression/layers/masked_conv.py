@@ -186,8 +186,19 @@ class PaddedConv2D(tf.keras.layers.Layer):
     return self.activation(y if self.bias is None else tf.nn.bias_add(y, self.bias))
 
 
+class _OrderedConv2D(PaddedConv2D):
+  """What the orders share: `strict` hides the place, or the depth, that is being predicted."""
+
+  def __init__(self, *args: Any, strict: bool = True, **kwargs: Any):
+    super().__init__(*args, **kwargs)
+    self.strict = bool(strict)
+
+  def get_config(self) -> dict[str, Any]:
+    return {**super().get_config(), "strict": self.strict}
+
+
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
-class RasterScanConv2D(PaddedConv2D):
+class RasterScanConv2D(_OrderedConv2D):
   """Sees the places before its own in raster scan order; without `strict` also its own.
 
       T T T T T
@@ -201,38 +212,24 @@ class RasterScanConv2D(PaddedConv2D):
 
   _upper_half = True
 
-  def __init__(self, *args: Any, strict: bool = True, **kwargs: Any):
-    super().__init__(*args, **kwargs)
-    self.strict = bool(strict)
-
-  def get_config(self) -> dict[str, Any]:
-    return {**super().get_config(), "strict": self.strict}
-
   def mask(self, depth_in: int) -> np.ndarray:
     return masks.raster_scan(self.kernel_size, self.strict)
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
-class DepthOrderConv2D(PaddedConv2D):
+class DepthOrderConv2D(_OrderedConv2D):
   """Output depth n sees the input depths k < n, without `strict` k <= n, at all places.
 
   With `strict` the first output depth sees nothing: it is the activation of its bias.
   Arguments as those of PaddedConv2D.
   """
 
-  def __init__(self, *args: Any, strict: bool = True, **kwargs: Any):
-    super().__init__(*args, **kwargs)
-    self.strict = bool(strict)
-
-  def get_config(self) -> dict[str, Any]:
-    return {**super().get_config(), "strict": self.strict}
-
   def mask(self, depth_in: int) -> np.ndarray:
     return masks.depth_order(depth_in, self.depth, self.strict)
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
-class GroupRasterScanConv2D(PaddedConv2D):
+class GroupRasterScanConv2D(_OrderedConv2D):
   """Sees the places before its own, and of its own the earlier groups of input depths.
 
   Output group n sees at its own place the input groups k < n, without `strict` k <= n. With groups
@@ -246,17 +243,14 @@ class GroupRasterScanConv2D(PaddedConv2D):
 
   _upper_half = True
 
-  def __init__(
-    self, *args: Any, strict: bool = True, group_in: int = 1, group_out: int = 1, **kwargs: Any
-  ):
+  def __init__(self, *args: Any, group_in: int = 1, group_out: int = 1, **kwargs: Any):
     super().__init__(*args, **kwargs)
-    self.strict = bool(strict)
     self.group_in = int(group_in)
     self.group_out = int(group_out)
 
   def get_config(self) -> dict[str, Any]:
     groups = {"group_in": self.group_in, "group_out": self.group_out}
-    return {**super().get_config(), "strict": self.strict, **groups}
+    return {**super().get_config(), **groups}
 
   def mask(self, depth_in: int) -> np.ndarray:
     return masks.group_raster_scan(

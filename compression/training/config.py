@@ -10,11 +10,11 @@ Nothing here needs TensorFlow.
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from typing import Any
 
 from compression import registry
+from compression.configuration import JsonConfig, keys, parse_json, refuse_unknown
 from compression.errors import ConfigError, ModelError
 from compression.files import atomic_write
 from compression.image_coder.config import BLOCK, CodecConfig
@@ -106,7 +106,7 @@ class TrainConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class Experiment:
+class Experiment(JsonConfig):
   """A model and its training."""
 
   model: CodecConfig = dataclasses.field(default_factory=CodecConfig)
@@ -119,16 +119,16 @@ class Experiment:
       ConfigError: on unknown keys and values that are not allowed.
     """
     parts: dict[str, Any] = {}
-    _refuse_unknown(values, [field.name for field in dataclasses.fields(self)], "the experiment")
+    refuse_unknown(values, keys(self), "the experiment")
     for name, part in (("model", self.model), ("training", self.training)):
       changes = values.get(name, {})
-      known = [field.name for field in dataclasses.fields(part)]
-      _refuse_unknown(changes, known, f'"{name}" of the experiment')
+      refuse_unknown(changes, keys(part), f'"{name}" of the experiment')
       parts[name] = dataclasses.replace(part, **changes)
     return Experiment(**parts)
 
-  def to_json(self) -> str:
-    return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+  @classmethod
+  def from_dict(cls, values: dict[str, Any]) -> Experiment:
+    return cls().override(values)
 
   def save(self, folder: pathlib.Path) -> None:
     """Writes FILE into a folder; raises OutputError if it cannot."""
@@ -143,10 +143,12 @@ def read(path: pathlib.Path) -> dict[str, Any]:
     ConfigError: if it cannot be read or is not JSON; names the file.
   """
   try:
-    return json.loads(path.read_text("utf-8"))
-  except (OSError, ValueError) as error:
-    reason = error.strerror if isinstance(error, OSError) else f"is not JSON: {error}"
-    raise ConfigError(f"{path}: {reason}") from error
+    text = path.read_text("utf-8")
+  except OSError as error:
+    raise ConfigError(f"{path}: {error.strerror}") from error
+  except UnicodeDecodeError as error:
+    raise ConfigError(f"{path}: is not JSON: {error}") from error
+  return parse_json(text, f"{path}:")
 
 
 def is_begun(folder: pathlib.Path) -> bool:
@@ -195,14 +197,6 @@ def check_resumable(wanted: Experiment, folder: pathlib.Path) -> None:
           f"{folder}: was begun with {key} {old[key]!r} and cannot go on with {new[key]!r}; "
           "use another --train_dir"
         )
-
-
-def _refuse_unknown(values: Any, known: list[str], where: str) -> None:
-  if not isinstance(values, dict):
-    raise ConfigError(f"{where} must be an object with keys: {values!r}")
-  unknown = sorted(set(values) - set(known))
-  if unknown:
-    raise ConfigError(f"unknown key {unknown[0]!r} in {where}; known: {', '.join(known)}")
 
 
 def _check(field: dataclasses.Field, value: Any) -> None:
