@@ -29,7 +29,7 @@ METRICS       := $(BASE) $(wildcard compression/metrics/*.py)
 LAYERS        := $(BASE) $(wildcard compression/layers/*.py)
 IMAGE_CODER   := $(LAYERS) $(wildcard compression/image_coder/*.py)
 ENTROPY_CODER := $(LAYERS) $(wildcard compression/entropy_coder/*.py)
-MODELS        := $(wildcard models/*/*)
+MODELS        := $(wildcard models/*/*.* models/*/*/*.*)
 REGISTRY      := $(IMAGE_CODER) $(MODELS) compression/registry.py
 CODEC         := $(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(REGISTRY)) compression/codec.py
 PROGRAM       := $(sort $(CODEC) $(METRICS)) $(addprefix compression/,program.py jobs.py)
@@ -41,20 +41,25 @@ GOLDEN    := $(wildcard tests/golden/*.py tests/golden/*/*) $(DATA_DIRS)
 
 IMAGE_CODER_TEST := $(IMAGE_CODER) $(GOLDEN) tests/image_coder/conftest.py
 TRAINING_TEST := $(TRAINING) $(wildcard tests/training/conftest.py)
+ENTROPY_CODER_TEST := $(ENTROPY_CODER) $(addprefix tests/entropy_coder/,examples.py reference.py)
 LAYER_TEST := $(LAYERS) $(GOLDEN) tests/layers/conftest.py
 
 # --- Programs: `make NAME ARGS="..."` runs one -------------------------------------------------------
+
+# The target of a program: its path without the folder that all have.
+target = $(patsubst tools/%,%,$(patsubst compression/%,%,$(1)))
 
 # $(call program,PATH,SOURCES,ARGUMENTS)
 define program
 PROGRAMS += $(1)
 sources.$(1) := $(1).py $(2)
-$(notdir $(1)): $(VENV_READY) $(1).py $(2)
+$(call target,$(1)): $(VENV_READY) $(1).py $(2)
 	$$(RUN) -m $(subst /,.,$(1)) $(3) $$(ARGS)
 endef
 
 $(eval $(call program,compression/demo,$(PROGRAM) compression/contact_sheet.py,$$(if $$(IMAGE),--image="$$(IMAGE)")))  ## Compress a photo at each quality, into demo/: IMAGE=photo.jpg
 $(eval $(call program,compression/train,$(TRAINING)))  ## A model on photos: ARGS="--train_glob='photos/*.jpg' --train_dir=run"
+$(eval $(call program,compression/entropy_coder/train,$(TRAINING)))  ## An entropy coder on codes: ARGS="--codes=codes.tfrecord.gz --train_dir=run"
 $(eval $(call program,compression/compress,$(PROGRAM)))  ## Photos to .rnic files: ARGS=photo.jpg
 $(eval $(call program,compression/decompress,$(PROGRAM)))  ## .rnic files to photos: ARGS=photo.rnic
 $(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: ARGS=photo.rnic
@@ -63,6 +68,9 @@ $(eval $(call program,compression/bench,$(PROGRAM) compression/benchmark.py))  #
 $(eval $(call program,tools/encoder,$(PROGRAM)))  ## The 2017 release's encoder.py: ARGS="--input_image=... --output_codes=..."
 $(eval $(call program,tools/decoder,$(PROGRAM)))  ## The 2017 release's decoder.py: ARGS="--input_codes=... --output_directory=..."
 $(eval $(call program,tools/msssim,$(PROGRAM)))  ## The 2017 release's msssim.py: ARGS="--original_image=... --compared_image=..."
+$(eval $(call program,tools/entropy_coder_single,$(TRAINING)))  ## The 2017 release's entropy_coder_single.py: ARGS="--input_codes=... --checkpoint=..."
+$(eval $(call program,tools/gen_synthetic_dataset,$(DATASETS) compression/program.py))  ## The 2017 release's gen_synthetic_dataset.py: ARGS="--dataset_dir=..."
+$(eval $(call program,tools/make_codes,$(PROGRAM)))  ## Codes of photos for an entropy coder: ARGS="--images='photos/*.jpg' --output=codes.tfrecord.gz"
 $(eval $(call program,tools/test_sources,))  ## The sources of a test: ARGS=tests/container_test.py
 
 # --- Tests: `make tests/NAME` runs one ---------------------------------------------------------------
@@ -84,20 +92,32 @@ $(eval $(call test,container_test,$(CONTAINER)))
 $(eval $(call test,configuration_test,$(BASE)))
 $(eval $(call test,files_test,$(BASE)))
 $(eval $(call test,program_test,$(BASE) compression/program.py))
+$(eval $(call test,datasets/codes_test,$(DATASETS)))
 $(eval $(call test,datasets/images_test,$(DATASETS)))
+$(eval $(call test,datasets/synthetic_codes_test,$(DATASETS)))
 $(eval $(call test,datasets/tiles_test,$(DATASETS)))
+$(eval $(call test,entropy_coder/integer_progressive_test,$(ENTROPY_CODER) $(GOLDEN) $(addprefix tests/entropy_coder/,progressive_reference.py progressive_test.py)))
 $(eval $(call test,entropy_coder/packed_test,$(ENTROPY_CODER)))
+$(eval $(call test,entropy_coder/fixed_point_test,$(ENTROPY_CODER)))
+$(eval $(call test,entropy_coder/integer_interlaced_test,$(ENTROPY_CODER_TEST)))
+$(eval $(call test,entropy_coder/interlaced_test,$(ENTROPY_CODER_TEST)))
+$(eval $(call test,entropy_coder/learned_test,$(ENTROPY_CODER_TEST)))
+$(eval $(call test,entropy_coder/orders_test,$(ENTROPY_CODER)))
+$(eval $(call test,entropy_coder/range_coder_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/progressive_test,$(ENTROPY_CODER) $(GOLDEN)))
 $(eval $(call test,metrics/psnr_test,$(METRICS)))
 $(eval $(call test,metrics/ms_ssim_test,$(METRICS)))
 $(eval $(call test,metrics/release_ms_ssim_test,$(METRICS)))
 $(eval $(call test,tools/msssim_test,$(sources.tools/msssim)))
+$(eval $(call test,tools/gen_synthetic_dataset_test,$(sources.tools/gen_synthetic_dataset)))
+$(eval $(call test,tools/make_codes_test,$(sources.tools/make_codes)))
 $(eval $(call test,layers/associative_lstm_test,$(LAYER_TEST)))
 $(eval $(call test,layers/binarizer_test,$(LAYER_TEST)))
 $(eval $(call test,layers/code_length_test,$(LAYER_TEST)))
 $(eval $(call test,layers/conv2d_lstm_test,$(LAYER_TEST)))
 $(eval $(call test,layers/dense_blocks_test,$(LAYER_TEST)))
 $(eval $(call test,layers/initializers_test,$(LAYER_TEST)))
+$(eval $(call test,layers/interlaced_conv_test,$(LAYER_TEST)))
 $(eval $(call test,layers/masked_conv_test,$(LAYER_TEST)))
 $(eval $(call test,layers/masks_test,$(LAYER_TEST)))
 $(eval $(call test,layers/operators_test,$(LAYER_TEST)))
@@ -123,6 +143,8 @@ $(eval $(call test,programs_test,$(sort $(foreach name,$(PROGRAMS),$(sources.$(n
 $(eval $(call test,training/callbacks_test,$(TRAINING_TEST)))
 $(eval $(call test,training/config_test,$(TRAINING_TEST)))
 $(eval $(call test,training/curriculum_test,$(TRAINING_TEST)))
+$(eval $(call test,training/entropy_config_test,$(TRAINING_TEST)))
+$(eval $(call test,training/entropy_run_test,$(TRAINING_TEST) compression/entropy_coder/train.py tools/entropy_coder_single.py))
 $(eval $(call test,training/pipeline_test,$(TRAINING_TEST)))
 $(eval $(call test,training/progress_test,$(TRAINING_TEST)))
 $(eval $(call test,training/reports_test,$(TRAINING_TEST)))
@@ -143,10 +165,10 @@ endef
 # --- Targets -----------------------------------------------------------------------------------------
 
 help:  ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@awk -F '## ' '/^\$$\(eval \$$\(call program,.*## / \
-	  {name = $$1; sub(/.*program,/, "", name); sub(/,.*/, "", name); sub(/.*\//, "", name); \
-	   printf "  make %-13s %s\n", name, $$2}' $(firstword $(MAKEFILE_LIST))
+	  {name = $$1; sub(/.*program,/, "", name); sub(/,.*/, "", name); sub(/^(compression|tools)\//, "", name); \
+	   printf "  make %-21s %s\n", name, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo 'Tests, each with `make NAME`:'
 	@printf '  %s\n' $(sort $(TESTS:%=tests/%))
 
@@ -212,4 +234,4 @@ $(DATA_DIRS): FORCE
 	@echo '$(KODAK_DIR) $(GOLDEN_DIR)' | cmp -s - $@ || echo '$(KODAK_DIR) $(GOLDEN_DIR)' > $@
 
 .PHONY: FORCE help venv test test-fast lint format type dist clean distclean declarations \
-  $(notdir $(PROGRAMS)) $(TESTS:%=tests/%)
+  $(call target,$(PROGRAMS)) $(TESTS:%=tests/%)

@@ -14,7 +14,13 @@ setup(
   python_requires=">=3.9,<3.12",
   packages=[*find_packages(include=["compression", "compression.*"]), "compression.models"],
   package_dir={"compression.models": "models"},
-  package_data={"compression.models": ["*/config.json", "*/*.npz", "*/README.md"]},
+  package_data={
+    "compression.models": [
+      f"{folder}/{files}"
+      for folder in ("*", "*/entropy_coder")
+      for files in ("config.json", "*.npz", "README.md")
+    ]
+  },
   install_requires=[
     "tensorflow==2.14.1",
     "tensorflow-compression==2.14.1",
@@ -22,6 +28,7 @@ setup(
     "numpy>=1.23,<2",
     "pillow>=10",
     "absl-py>=1.4",
+    "threadpoolctl>=3.1",
     # tensorflow-addons' progress bar needs it, but does not say so.
     "tqdm>=4.60",
     # TensorBoard 2.14, which TensorFlow imports, needs pkg_resources: later releases have none.

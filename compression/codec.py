@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 
 from compression import container, registry
 from compression.datasets.images import check_image
-from compression.entropy_coder import EntropyCoder, PackedBits
+from compression.entropy_coder import EntropyCoder, PackedBits, learned
 from compression.errors import FormatError, ModelError, RangeError
 from compression.image_coder import tiling as tiling_lib
 from compression.image_coder import weights
@@ -19,8 +20,6 @@ from compression.image_coder.codec import ImageCoder
 from compression.image_coder.config import BLOCK, DEFAULT_ITERATIONS, CodecConfig
 from compression.image_coder.runner import Runner
 from compression.image_coder.tiling import Tiling
-
-DEFAULT_CODER = "none"
 
 MAX_MEMORY_BYTES = 16 * 2**30
 """A file whose untiled size would need more than this to decode is refused before it is tried."""
@@ -64,14 +63,24 @@ class Codec:
     name: for messages.
     model: the networks with their weights.
     model_id: what its files carry.
+    coder_folder: of the learned entropy coder that was trained for the model, read when it is
+      first needed; or None.
   """
 
-  def __init__(self, name: str, model: ImageCoder, model_id: bytes):
+  def __init__(
+    self,
+    name: str,
+    model: ImageCoder,
+    model_id: bytes,
+    coder_folder: pathlib.Path | None = None,
+  ):
     self.name = name
     self.model = model
     self.model_id = model_id
     self.config: CodecConfig = model.config
     self._runner = Runner(model)
+    self._coder_folder = coder_folder
+    self._learned: learned.LearnedCoder | None = None
 
   def __repr__(self) -> str:
     return f"<Codec {self.name} {self.model_id.hex()}>"
@@ -83,7 +92,7 @@ class Codec:
     image: np.ndarray,
     iterations: int = DEFAULT_ITERATIONS,
     *,
-    entropy_coder: str = DEFAULT_CODER,
+    entropy_coder: str | None = None,
   ) -> bytes:
     """The `.rnic` file of an image.
 
@@ -91,7 +100,8 @@ class Codec:
       image: uint8 [H, W, 3], any size from 1x1 up.
       iterations: quality, 1 to the model's 16; each costs 0.125 bits per pixel before entropy
         coding.
-      entropy_coder: its name in the container.
+      entropy_coder: "learned"; "none" for the bits as they are, which is faster; None for the
+        learned one if the model has one.
 
     Raises:
       ImageError: if `image` is not uint8 [H, W, 3].
@@ -105,7 +115,7 @@ class Codec:
     return self._pack(image, self._encode(image, iterations, tiling), tiling, coder)
 
   def compress_to_size(
-    self, image: np.ndarray, max_bytes: float, *, entropy_coder: str = DEFAULT_CODER
+    self, image: np.ndarray, max_bytes: float, *, entropy_coder: str | None = None
   ) -> Compressed:
     """The best quality whose file has at most `max_bytes`; one iteration if none is so small."""
     image = check_image(image)
@@ -132,7 +142,7 @@ class Codec:
     metric: Metric,
     target: float,
     *,
-    entropy_coder: str = DEFAULT_CODER,
+    entropy_coder: str | None = None,
   ) -> Compressed:
     """The fewest iterations whose image reaches `target`; all of them if none does.
 
@@ -209,18 +219,24 @@ class Codec:
     tiling = tiling_lib.choose_tiling(high * BLOCK, wide * BLOCK, self.config.width)
     yield from self._decode(bits, tiling)
 
-  def entropy_coder(self, name: str) -> EntropyCoder:
-    """The coder of that name.
+  def entropy_coder(self, name: str | None = None) -> EntropyCoder:
+    """The coder of that name; None for what `compress` uses if it is not told.
 
     Raises:
       ModelError: if the model has none.
     """
+    if name is None:
+      name = "none" if self._coder_folder is None else "learned"
     if name == "none":
       return PackedBits()
-    if name in container.ENTROPY_CODERS.values():
-      raise ModelError(f"model {self.name} has no entropy coder '{name}' yet; use 'none'")
-    known = ", ".join(container.ENTROPY_CODERS.values())
-    raise ModelError(f"entropy coder {name!r} is unknown; known: {known}")
+    if name not in container.ENTROPY_CODERS.values():
+      known = ", ".join(container.ENTROPY_CODERS.values())
+      raise ModelError(f"entropy coder {name!r} is unknown; known: {known}")
+    if self._coder_folder is None:
+      raise ModelError(f"model {self.name} has no entropy coder; use 'none'")
+    if self._learned is None:
+      self._learned = learned.load(self._coder_folder)
+    return self._learned
 
   # Inside.
 
@@ -266,7 +282,12 @@ class Codec:
       raise FormatError(f"has {header.layers} layers; {self.name} makes {self.config.iterations}")
     tiling = Tiling(header.tile, header.halo)
     pixels = tiling_lib.run_pixels(header.height, header.width, tiling)
-    need = tiling_lib.memory_bytes(pixels, self.config.width)
+    coder = self._coder_of(header)
+    shape = (header.blocks_high, header.blocks_wide, self.config.bits)
+    need = max(
+      tiling_lib.memory_bytes(pixels, self.config.width),
+      coder.memory_bytes(header.layers, shape),
+    )
     if need > MAX_MEMORY_BYTES:
       raise FormatError(f"needs about {need / 2**30:.0f} GiB to decode: not made by this program")
     if iterations is not None and not 1 <= iterations <= header.layers:
@@ -280,11 +301,21 @@ class Codec:
       raise FormatError(f"{contents.damage} only with --iterations={whole} or less")
     return contents, tiling
 
+  def _coder_of(self, header: container.Header) -> EntropyCoder:
+    """The entropy coder that a file was made with; raises ModelError if it is not here."""
+    coder = self.entropy_coder(container.ENTROPY_CODERS[header.entropy_coder])
+    if coder.tables_id != header.tables_id:
+      raise ModelError(
+        f"made with version {header.tables_id:04x} of the entropy coder of {self.name};"
+        f" this is version {coder.tables_id:04x}"
+      )
+    return coder
+
   def _images(
     self, contents: container.Contents, tiling: Tiling, only_last: bool = False
   ) -> Iterator[np.ndarray]:
     header = contents.header
-    coder = self.entropy_coder(container.ENTROPY_CODERS[header.entropy_coder])
+    coder = self._coder_of(header)
     shape = (header.blocks_high, header.blocks_wide, self.config.bits)
     bits = coder.decode(contents.payloads, shape)
     for image in self._decode(bits, tiling, only_last):
@@ -368,4 +399,5 @@ def load(
   arrays = weights.read_weights(found.folder)
   model = ImageCoder(config, dtype=precision)
   weights.assign_weights(model, arrays, str(found.folder))
-  return Codec(found.name, model, weights.model_id(config, arrays))
+  coder_folder = registry.entropy_coder_folder(found)
+  return Codec(found.name, model, weights.model_id(config, arrays), coder_folder)

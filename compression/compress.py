@@ -51,9 +51,10 @@ _PRECISION = jobs.define_precision_flag()
 _OUTPUTS = jobs.define_output_flags()
 _ENTROPY_CODER = flags.DEFINE_enum(
   "entropy_coder",
-  "none",
+  None,
   list(container.ENTROPY_CODERS.values()),
-  "none: the bits as they are; learned: of the model, where it has one",
+  "learned: the model's, smaller files; none: the bits as they are (default: learned, if the model"
+  " has one)",
 )
 
 _TARGETS = (_ITERATIONS, _TARGET_BPP, _TARGET_BYTES, _TARGET_PSNR, _TARGET_MS_SSIM)

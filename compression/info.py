@@ -24,11 +24,14 @@ def _describe(job: jobs.Job) -> None:
   except ModelError:
     model = "not installed"
   tiles = f"{header.tile * 16} pixels, {header.halo * 16} of context" if header.tile else "none"
+  coder = container.ENTROPY_CODERS[header.entropy_coder]
+  if header.tables_id:
+    coder += f" (version {header.tables_id:04x})"
   rows = [
     ("image", f"{header.width}x{header.height} pixels"),
     ("file", jobs.describe(pixels, len(data))),
     ("model", f"{model} ({header.model_id.hex()})"),
-    ("entropy coder", container.ENTROPY_CODERS[header.entropy_coder]),
+    ("entropy coder", coder),
     ("tiles", tiles),
     ("iterations", f"{len(contents.payloads)} of {header.layers}"),
     ("state", contents.damage or "whole"),

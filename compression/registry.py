@@ -1,6 +1,7 @@
 """The one registry of models: a name or a folder -> configuration and weights.
 
-A model is a folder with `config.json`, `encoder.npz` and `decoder.npz`. Released models are the
+A model is a folder with `config.json`, `encoder.npz` and `decoder.npz`, and with the folder
+`entropy_coder` if a learned one has been trained for it. Released models are the
 folders of `models/`; the folder that `python -m compression.train` writes is one, too. Programs,
 exports and tests ask here and nowhere else. Nothing here needs TensorFlow.
 """
@@ -18,6 +19,7 @@ from compression.image_coder.config import CodecConfig
 
 DEFAULT_MODEL = "residual_gru"
 CONFIG_FILE = "config.json"
+ENTROPY_CODER_FOLDER = "entropy_coder"
 
 _PACKAGE = pathlib.Path(__file__).resolve().parent
 # An installed package holds the models inside, a checkout beside the package.
@@ -73,6 +75,12 @@ def read_config(model: Model) -> CodecConfig:
     raise ModelError(f"{file}: cannot be read: {error}") from error
   except ConfigError as error:
     raise ConfigError(f"{file}: {error}") from error
+
+
+def entropy_coder_folder(model: Model) -> pathlib.Path | None:
+  """Where the learned entropy coder of a model is; None if it has none."""
+  folder = model.folder / ENTROPY_CODER_FOLDER
+  return folder if (folder / CONFIG_FILE).is_file() else None
 
 
 @functools.cache

@@ -24,6 +24,7 @@ _CANDIDATES = 2
 """Random tiles of which the busiest is taken: a cheap form of the high-entropy set of Toderici et
 al. (CVPR 2017), section 4. Flat tiles teach little."""
 _NAMES_IN_NOTE = 3
+_DEPTH = 3
 
 
 class _Place(NamedTuple):
@@ -55,6 +56,7 @@ class TileSource:
     warn: is told of damaged files, in one line each.
 
   Attributes:
+    shape, dtype: of the tiles, (p, p, 3) and uint8.
     paths: the files that are used.
     skipped: those that are not.
 
@@ -72,6 +74,8 @@ class TileSource:
     warn: Callable[[str], None] = warnings.warn,
   ):
     self.patch_size = patch_size
+    self.shape = (patch_size, patch_size, _DEPTH)
+    self.dtype = np.uint8
     self.batch_size = batch_size
     self.seed = seed
     self.paths: list[str] = []
@@ -126,7 +130,7 @@ class TileSource:
         for row in rows
         for k in range(_CANDIDATES)
       ]
-    ).reshape(len(rows), _CANDIDATES, self.patch_size, self.patch_size, 3)
+    ).reshape(len(rows), _CANDIDATES, *self.shape)
     chosen = tiles[np.arange(len(rows)), busyness(tiles).argmax(axis=1)]
     mirror = mirrored[rows.start : rows.stop, np.newaxis, np.newaxis, np.newaxis]
     return np.where(mirror, chosen[:, :, ::-1], chosen)

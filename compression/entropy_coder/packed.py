@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -27,6 +28,9 @@ class EntropyCoder(Protocol):
   def decode(self, payloads: Sequence[bytes], shape: tuple[int, int, int]) -> np.ndarray:
     """Payloads of the first layers -> bool [T, h, w, bits], for `shape` = (h, w, bits)."""
 
+  def memory_bytes(self, layers: int, shape: tuple[int, int, int]) -> int:
+    """About how much memory `decode` takes, known before it is asked to."""
+
 
 class PackedBits:
   """Bits in row, column, depth order, the first in the highest bit of the first byte."""
@@ -39,10 +43,13 @@ class PackedBits:
 
   def decode(self, payloads: Sequence[bytes], shape: tuple[int, int, int]) -> np.ndarray:
     """Raises FormatError if a payload has another length than `shape` takes."""
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     layers = []
     for number, payload in enumerate(payloads, 1):
       if len(payload) != -(-count // 8):
         raise FormatError(f"layer {number} has {len(payload)} bytes, not {-(-count // 8)}")
       layers.append(np.unpackbits(np.frombuffer(payload, np.uint8), count=count).reshape(shape))
     return np.stack(layers).astype(bool)
+
+  def memory_bytes(self, layers: int, shape: tuple[int, int, int]) -> int:
+    return layers * math.prod(shape)

@@ -18,13 +18,11 @@ file from here: float arithmetic differs from machine to machine.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from compression.configuration import JsonConfig
-from compression.errors import ConfigError
+from compression.entropy_coder.configs import ProgressiveConfig
 from compression.layers.code_length import CodeLength, sign_to_zero_one
 from compression.layers.conv2d_lstm import Conv2DLSTM, RasterScanConv2DLSTM
 from compression.layers.masked_conv import PaddedConv2D, RasterScanConv2D
@@ -36,35 +34,6 @@ CLIP = 0.999
 
 CONTEXT = 7
 """Side of the masked kernel: a prediction sees three rows up, three columns left and right."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ProgressiveConfig(JsonConfig):
-  """The architecture, and which layers are coded; the release's model_config.json.
-
-  Attributes:
-    layer_depth: D, bits at each place of a layer.
-    layer_count: layers that the model has weights for.
-    coded_layer_count: predicts the first so many layers of the codes only; 0 for all that come.
-
-  Raises:
-    ConfigError: if a value is not allowed.
-  """
-
-  layer_depth: int = 32
-  layer_count: int = 16
-  coded_layer_count: int = 0
-
-  def __post_init__(self) -> None:
-    for name, low in (("layer_depth", 1), ("layer_count", 1), ("coded_layer_count", 0)):
-      value = getattr(self, name)
-      if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise ConfigError(f"{name} must be a whole number, at least {low}: {value!r}")
-    if self.coded_layer_count > self.layer_count:
-      raise ConfigError(
-        f"coded_layer_count must be at most layer_count, {self.layer_count}:"
-        f" {self.coded_layer_count}"
-      )
 
 
 class ProgressiveOutput(NamedTuple):
@@ -217,7 +186,9 @@ class Progressive(tf.keras.Model):
   def call(self, codes: tf.Tensor, training: bool | None = None) -> ProgressiveOutput:
     predictions, layer_states, code_lengths = [], [], []
     layer_state, rnn_state = None, None
-    for k, layer_codes in enumerate(self._layers(codes)):
+    config = self.config
+    layers = split_layers(codes, config.layer_depth, config.layer_count, config.coded_layer_count)
+    for k, layer_codes in enumerate(layers):
       prediction = tf.cast(self.predictors[k](layer_codes, layer_state), tf.float32)
       prediction = tf.clip_by_value(prediction, -CLIP, CLIP)
       layer_state, rnn_state = self.next_layer_state(k, layer_codes, rnn_state)
@@ -227,22 +198,33 @@ class Progressive(tf.keras.Model):
       code_lengths.append(length)
     return ProgressiveOutput(tf.stack(predictions), tf.stack(layer_states), tf.stack(code_lengths))
 
-  def _layers(self, codes: tf.Tensor) -> list[tf.Tensor]:
-    depth, count = self.config.layer_depth, self.config.coded_layer_count
-    code_depth = codes.shape[-1]
-    if codes.shape.rank != 4 or not code_depth or code_depth % depth:
-      raise ValueError(
-        f"codes must be [N, h, w, T * {depth}] with a known T >= 1. Received: {codes.shape}"
-      )
-    layers = code_depth // depth
-    if layers < count:
-      raise ValueError(f"codes must have {count} layers at least. Received: {layers}")
-    layers = count or layers
-    if layers > self.config.layer_count:
-      raise ValueError(
-        f"codes must have {self.config.layer_count} layers at most. Received: {layers}"
-      )
-    return tf.split(codes[..., : layers * depth], layers, axis=-1)
+
+def split_layers(
+  codes: tf.Tensor, layer_depth: int, layer_count: int, coded: int = 0
+) -> list[tf.Tensor]:
+  """Codes [N, h, w, T D] -> T layers [N, h, w, D].
+
+  Args:
+    codes: of any dtype.
+    layer_depth: D.
+    layer_count: the largest T.
+    coded: of how many layers, from the first; 0 for all.
+
+  Raises:
+    ValueError: if the depth is not known, no multiple of D, or T is out of range.
+  """
+  code_depth = codes.shape[-1]
+  if codes.shape.rank != 4 or not code_depth or code_depth % layer_depth:
+    raise ValueError(
+      f"codes must be [N, h, w, T * {layer_depth}] with a known T >= 1. Received: {codes.shape}"
+    )
+  layers = code_depth // layer_depth
+  if layers < coded:
+    raise ValueError(f"codes must have {coded} layers at least. Received: {layers}")
+  layers = coded or layers
+  if layers > layer_count:
+    raise ValueError(f"codes must have {layer_count} layers at most. Received: {layers}")
+  return tf.split(codes[..., : layers * layer_depth], layers, axis=-1)
 
 
 def named_variables(model: Progressive) -> dict[str, tf.Variable]:

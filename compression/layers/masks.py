@@ -118,3 +118,33 @@ def _order(inputs: int, outputs: int, strict: bool) -> np.ndarray:
   """float32 [inputs, outputs]: 1 where input k < output n, without `strict` k <= n."""
   k, n = np.arange(inputs)[:, np.newaxis], np.arange(outputs)
   return (k < n if strict else k <= n).astype(np.float32)
+
+
+PASSES = ((0, 0), (1, 1), (0, 1), (1, 0))
+"""(row, column) modulo 2 of the places of each pass of the interlaced order."""
+
+
+def interlaced(kernel_size: tuple[int, int]) -> np.ndarray:
+  """Sees the places of earlier passes of the interlaced order, on all sides; not its own pass.
+
+      order      pass 0     pass 1     pass 2     pass 3, 3x3
+      0 2 0      F F F      T F T      F T F      T T T
+      3 1 3      F x F      F x F      T x T      T x T
+      0 2 0      F F F      T F T      F T F      T T T
+
+  Places of a pass are predicted together, so a layer takes four steps whatever its size. Not in
+  the release; a checkerboard (He et al., CVPR 2021) has the two halves only.
+
+  Returns: float32 [4, height, width, 1, 1], a mask for each pass.
+
+  Raises:
+    ValueError: if a side is even, as such a kernel has no centre.
+  """
+  row, column = _centre(kernel_size)
+  pass_of = {place: number for number, place in enumerate(PASSES)}
+  mask = np.zeros([len(PASSES), *kernel_size, 1, 1], np.float32)
+  for number, (top, left) in enumerate(PASSES):
+    for i in range(kernel_size[0]):
+      for j in range(kernel_size[1]):
+        mask[number, i, j] = pass_of[(top + i - row) % 2, (left + j - column) % 2] < number
+  return mask

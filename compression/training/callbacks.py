@@ -11,25 +11,30 @@ import pathlib
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from compression.errors import CompressionError, ModelError, OutputError
-from compression.files import atomic_write
-from compression.image_coder.archives import save_weights
-from compression.image_coder.weights import named_variables
-from compression.registry import CONFIG_FILE
 from compression.training.config import CHECKPOINTS
 from compression.training.curriculum import Curriculum
-from compression.training.trainer import Trainer
-
-MODEL = "model"
-"""The folder of a run that holds the result so far: a model like the released ones."""
 
 _KEPT_CHECKPOINTS = 3
 _REPORT_STEPS = 50
+
+
+class Trainable(Protocol):
+  """What the callbacks need of a Keras model that trains something and averages its weights."""
+
+  def named_variables(self) -> dict[str, tf.Variable]:
+    """What is trained."""
+
+  def checkpoint(self) -> tf.train.Checkpoint:
+    """All that the training goes on from, the optimizer as `optimizer` among it."""
+
+  def export(self, folder: pathlib.Path) -> None:
+    """Writes the result so far into the folder of the run."""
 
 
 class Plan(NamedTuple):
@@ -83,10 +88,9 @@ class SetIterations(StepCallback):
 
 
 class Checkpoints(StepCallback):
-  """Saves what the run goes on from, and the averaged weights as a model.
+  """Saves what the run goes on from, and the result so far.
 
-  A checkpoint holds the weights, their average, the optimizer with the number of steps, and the
-  state of the stochastic binarizer's generator. The batches follow from the number of steps.
+  The batches follow from the number of steps.
 
   Args:
     plan: when to save.
@@ -111,7 +115,7 @@ class Checkpoints(StepCallback):
     """Saves; raises CompressionError if the weights are not finite, OutputError if it cannot."""
     if not self._writes or step == self.saved:
       return
-    for name, variable in named_variables(self.model.coder).items():
+    for name, variable in self.model.named_variables().items():
       if not np.isfinite(variable.numpy()).all():
         raise not_finite(f"the weights {name} are", step, self.saved)
     try:
@@ -120,7 +124,7 @@ class Checkpoints(StepCallback):
       reason = str(error).splitlines()[0]
       raise OutputError(f"{self._manager.directory}: cannot be written: {reason}") from error
     self.saved = step
-    export(self.model, pathlib.Path(self._manager.directory).parent / MODEL)
+    self.model.export(pathlib.Path(self._manager.directory).parent)
 
 
 class StopOnSignal(StepCallback):
@@ -164,11 +168,9 @@ def catch_signals(enabled: bool = True) -> Iterator[Caught]:
       signal.signal(each, handler)
 
 
-def make_manager(trainer: Trainer, folder: pathlib.Path) -> tf.train.CheckpointManager:
+def make_manager(trainer: Trainable, folder: pathlib.Path) -> tf.train.CheckpointManager:
   """What saves and finds the checkpoints of the run in `folder`; the optimizer must be built."""
-  checkpoint = tf.train.Checkpoint(
-    coder=trainer.coder, averaged=trainer.averaged, optimizer=trainer.optimizer
-  )
+  checkpoint = trainer.checkpoint()
   # Else the first save creates it, in which all workers of a group would have to take part.
   checkpoint.save_counter  # noqa: B018
   return tf.train.CheckpointManager(checkpoint, str(folder / CHECKPOINTS), _KEPT_CHECKPOINTS)
@@ -189,15 +191,6 @@ def restore(manager: tf.train.CheckpointManager) -> int:
     reason = str(error).splitlines()[0]
     raise ModelError(f"{latest}: cannot be restored: {reason}") from error
   return int(manager.checkpoint.optimizer.iterations.numpy())
-
-
-def export(trainer: Trainer, folder: pathlib.Path) -> None:
-  """Writes the averaged weights as a model that `compression.load` and the programs take."""
-  folder.mkdir(exist_ok=True)
-  arrays = {name: v.numpy() for name, v in named_variables(trainer.averaged).items()}
-  save_weights(arrays, folder)
-  with atomic_write(folder / CONFIG_FILE) as file:  # last: it makes the folder a model
-    file.write(trainer.coder.config.to_json().encode())
 
 
 def not_finite(what: str, step: int, saved: int) -> CompressionError:

@@ -38,7 +38,7 @@ MAY_CHANGE = frozenset(
 """What may differ when a run goes on: where things are, how far it goes, on how many devices."""
 
 
-def _setting(default: Any, help: str, **limits: Any) -> Any:
+def setting(default: Any, help: str, **limits: Any) -> Any:
   """A field with what its flag says; limits are `choices`, or `low` and `high`."""
   return dataclasses.field(default=default, metadata={"help": help, **limits})
 
@@ -54,50 +54,50 @@ class TrainConfig:
     ConfigError: if a value is not allowed.
   """
 
-  train_glob: str = _setting("", "training images: a pattern, or several with commas between them")
-  validation_glob: str = _setting("", "images whose centres are looked at at every checkpoint")
-  patch_size: int = _setting(
+  train_glob: str = setting("", "training images: a pattern, or several with commas between them")
+  validation_glob: str = setting("", "images whose centres are looked at at every checkpoint")
+  patch_size: int = setting(
     32, "pixels along a side of the training patches, a multiple of 16", low=BLOCK, high=1024
   )
-  batch_size: int = _setting(32, "patches a step, on all devices together", low=1, high=65536)
-  steps: int = _setting(20000, "steps of training in all", low=1, high=10**9)
-  checkpoint_steps: int = _setting(1000, "steps from checkpoint to checkpoint", low=1, high=10**9)
-  learning_rate: float = _setting(1e-3, "the highest; it ends at 2 % of that", low=1e-9, high=10.0)
-  optimizer: str = _setting(
+  batch_size: int = setting(32, "patches a step, on all devices together", low=1, high=65536)
+  steps: int = setting(20000, "steps of training in all", low=1, high=10**9)
+  checkpoint_steps: int = setting(1000, "steps from checkpoint to checkpoint", low=1, high=10**9)
+  learning_rate: float = setting(1e-3, "the highest; it ends at 2 % of that", low=1e-9, high=10.0)
+  optimizer: str = setting(
     "adam", "the optimizer", choices=("adam", "adamw", "nadam", "rmsprop", "sgd")
   )
-  epsilon: float = _setting(
+  epsilon: float = setting(
     1e-7, "of the optimizer (sgd has none); the paper has 1", low=1e-12, high=10.0
   )
-  clip_norm: float = _setting(
+  clip_norm: float = setting(
     0.5, "gradients of a larger norm are scaled down to it; 0 leaves them", low=0.0, high=1e9
   )
-  loss: str = _setting("l1", "of the residuals", choices=("l1", "mse"))
-  stochastic_binarizer: bool = _setting(False, "draw the bits at random in training")
-  curriculum: str = _setting(
+  loss: str = setting("l1", "of the residuals", choices=("l1", "mse"))
+  stochastic_binarizer: bool = setting(False, "draw the bits at random in training")
+  curriculum: str = setting(
     "4:0.12,8:0.3,16:1",
     "iterations:until this share of the steps, ...; never more iterations than the model's",
   )
-  ema: float = _setting(
+  ema: float = setting(
     0.999,
     "decay of the average of weights that is the result; 0 takes the last",
     low=0.0,
     high=1.0,
   )
-  precision: str = _setting(
+  precision: str = setting(
     "float32", "of the networks in training", choices=("float32", "mixed_bfloat16")
   )
-  seed: int = _setting(0, "of everything that is random", low=0, high=2**32 - 1)
-  distribution: str = _setting(
+  seed: int = setting(0, "of everything that is random", low=0, high=2**32 - 1)
+  distribution: str = setting(
     "none",
     "none: one device; mirrored: all of this machine's; multi_worker: those of TF_CONFIG",
     choices=("none", "mirrored", "multi_worker"),
   )
-  init: str = _setting("", "a released model or a folder with the weights to start from")
+  init: str = setting("", "a released model or a folder with the weights to start from")
 
   def __post_init__(self) -> None:
     for field in dataclasses.fields(self):
-      _check(field, getattr(self, field.name))
+      check(field, getattr(self, field.name))
     if self.patch_size % BLOCK:
       raise ConfigError(f"patch_size must be a multiple of {BLOCK}: {self.patch_size}")
     if self.ema == 1:
@@ -199,7 +199,8 @@ def check_resumable(wanted: Experiment, folder: pathlib.Path) -> None:
         )
 
 
-def _check(field: dataclasses.Field, value: Any) -> None:
+def check(field: dataclasses.Field, value: Any) -> None:
+  """Raises ConfigError if a value is not one that `setting` allows for the field."""
   name, limits, kind = field.name, field.metadata, type(field.default)
   if "choices" in limits and value not in limits["choices"]:
     raise ConfigError(f"{name} must be one of {', '.join(limits['choices'])}: {value!r}")

@@ -1,22 +1,39 @@
-"""Batches of tiles as tf.data, for one device and for several."""
+"""Batches as tf.data, for one device and for several."""
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
+import numpy as np
 import tensorflow as tf
 
-from compression.datasets.tiles import TileSource
 from compression.errors import ConfigError
 
-_DEPTH = 3
+
+class Source(Protocol):
+  """What makes batches: TileSource, CodeSource.
+
+  Attributes:
+    batch_size: N.
+    shape: (h, w, C) of what is in a batch.
+    dtype: of the values.
+  """
+
+  batch_size: int
+  shape: tuple[int, int, int]
+  dtype: Any
+
+  def batch(self, step: int, begin: int = 0, end: int | None = None) -> np.ndarray:
+    """Elements begin .. end - 1 of batch number `step`: [end - begin, h, w, C]."""
 
 
-def batches(source: TileSource, start: int, stop: int) -> tf.data.Dataset:
-  """Batches number `start` .. `stop` - 1: uint8 [N, p, p, 3]."""
+def batches(source: Source, start: int, stop: int) -> tf.data.Dataset:
+  """Batches number `start` .. `stop` - 1: [N, h, w, C]."""
   return _dataset(source, start, stop, 0, 1, 1)
 
 
 def distributed_batches(
-  source: TileSource, start: int, stop: int, strategy: tf.distribute.Strategy
+  source: Source, start: int, stop: int, strategy: tf.distribute.Strategy
 ) -> tf.distribute.DistributedDataset:
   """The same batches, a part for each replica: together, the replicas see what one device would.
 
@@ -37,7 +54,7 @@ def distributed_batches(
 
 
 def _dataset(
-  source: TileSource, start: int, stop: int, first: int, local: int, replicas: int
+  source: Source, start: int, stop: int, first: int, local: int, replicas: int
 ) -> tf.data.Dataset:
   """For each step the parts first .. first + local - 1 of the `replicas` parts, one by one."""
   size = source.batch_size // replicas
@@ -48,8 +65,8 @@ def _dataset(
     return source.batch(step, begin, begin + size)
 
   def load(element: tf.Tensor) -> tf.Tensor:
-    tiles = tf.numpy_function(cut, [element], tf.uint8, stateful=False)
-    return tf.ensure_shape(tiles, [size, source.patch_size, source.patch_size, _DEPTH])
+    elements = tf.numpy_function(cut, [element], source.dtype, stateful=False)
+    return tf.ensure_shape(elements, [size, *source.shape])
 
-  elements = tf.data.Dataset.range(start * local, stop * local)
-  return elements.map(load, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+  steps = tf.data.Dataset.range(start * local, stop * local)
+  return steps.map(load, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)

@@ -78,7 +78,7 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
     start = callbacks.restore(manager)
     if start >= config.steps:
       if writes:
-        callbacks.export(trainer, folder / callbacks.MODEL)  # should that have been cut off
+        trainer.export(folder)  # should that have been cut off
       console.say(f"{folder}: has made {start} steps already; a larger --steps goes on")
       return None
     if strategy.num_replicas_in_sync > 1:

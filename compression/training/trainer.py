@@ -10,18 +10,23 @@ beta = 1 / (N H W C T), in the symbols of `image_coder/codec.py`.
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from compression.files import atomic_write
+from compression.image_coder.archives import save_weights
 from compression.image_coder.codec import DecoderState, ImageCoder
 from compression.image_coder.config import MAX_ITERATIONS
 from compression.image_coder.networks import States
 from compression.image_coder.weights import named_variables
+from compression.registry import CONFIG_FILE
+from compression.training import average
 
-_EMA_WARM_UP = 10.0
-"""At step s the decay is at most (s + 1) / (s + 10): early on the average is one of few steps."""
+MODEL = "model"
+"""The folder of a run that holds the result so far: a model like the released ones."""
 
 
 class Iteration(NamedTuple):
@@ -127,28 +132,31 @@ class Trainer(tf.keras.Model):
     zero = tf.UnconnectedGradients.ZERO
     gradients = tape.gradient(loss, variables, unconnected_gradients=zero)
     self.optimizer.apply_gradients(zip(gradients, variables))
-    self._update_average()
+    averages = named_variables(self.averaged)
+    pairs = [(averages[name], v) for name, v in self.named_variables().items()]
+    average.update(pairs, self.optimizer.iterations, self.ema, self.distribute_strategy)
     missing = MAX_ITERATIONS - self.iterations
     trained = [1.0] * self.iterations + [0.0] * missing
     self.losses_by_iteration.update_state(tf.pad(losses, [[0, missing]]), trained)
     self.squares_by_iteration.update_state(tf.pad(squares, [[0, missing]]), trained)
     return {"loss": loss}  # which Keras sums over the replicas
 
-  def _update_average(self) -> None:
-    step = tf.cast(self.optimizer.iterations, tf.float32)  # from 1: the update has been made
-    decay = tf.minimum(self.ema, (step + 1) / (step + _EMA_WARM_UP))
-    variables = named_variables(self.coder)
-    pairs = [(a, variables[name]) for name, a in named_variables(self.averaged).items()]
+  def named_variables(self) -> dict[str, tf.Variable]:
+    """What is trained, by the names of archives."""
+    return named_variables(self.coder)
 
-    def move(average: tf.Variable, variable: tf.Variable, decay: tf.Tensor) -> None:
-      average.assign(variable + decay * (average - variable))
+  def checkpoint(self) -> tf.train.Checkpoint:
+    """Weights, average, optimizer with the number of steps, the stochastic binarizer's state."""
+    return tf.train.Checkpoint(coder=self.coder, averaged=self.averaged, optimizer=self.optimizer)
 
-    def move_all(strategy: tf.distribute.Strategy, decay: Any) -> None:
-      for average, variable in pairs:
-        strategy.extended.update(average, move, args=(variable, decay), group=False)
-
-    # What Keras' own optimizers update variables with.
-    tf.__internal__.distribute.interim.maybe_merge_call(move_all, self.distribute_strategy, decay)
+  def export(self, folder: pathlib.Path) -> None:
+    """Writes the average as `folder`/model, which `compression.load` and the programs take."""
+    folder = folder / MODEL
+    folder.mkdir(exist_ok=True)
+    arrays = {name: v.numpy() for name, v in named_variables(self.averaged).items()}
+    save_weights(arrays, folder)
+    with atomic_write(folder / CONFIG_FILE) as file:  # last: it makes the folder a model
+      file.write(self.coder.config.to_json().encode())
 
   def pop_metrics(self) -> tuple[float, np.ndarray, np.ndarray]:
     """Means since the last call: the loss, and losses and squares [iterations] of each iteration.

@@ -20,7 +20,7 @@ from compression.training.callbacks import Checkpoints, Plan, SetIterations, Sto
 from compression.training.config import Experiment, TrainConfig
 from compression.training.curriculum import Curriculum
 from compression.training.run import make_trainer
-from compression.training.trainer import Trainer
+from compression.training.trainer import MODEL, Trainer
 
 _MODEL = CodecConfig(width=1 / 32, bits=8, iterations=3)
 
@@ -85,7 +85,7 @@ def test_checkpoints_are_kept_and_restored_and_exported(tmp_path: pathlib.Path) 
     for name, variable in named_variables(getattr(first, part)).items():
       np.testing.assert_array_equal(variable, others[name])
 
-  model = registry.find(tmp_path / callbacks.MODEL)
+  model = registry.find(tmp_path / MODEL)
   assert registry.read_config(model) == _MODEL
   arrays = read_weights(model.folder)
   for name, variable in named_variables(first.averaged).items():
@@ -96,7 +96,7 @@ def test_only_one_process_of_a_group_writes(tmp_path: pathlib.Path) -> None:
   model = quick(trainer())
   plan = Plan(0, 2, 1)
   fit(model, plan, Checkpoints(plan, callbacks.make_manager(model, tmp_path), writes=False))
-  assert not list(tmp_path.rglob("ckpt*")) and not (tmp_path / callbacks.MODEL).exists()
+  assert not list(tmp_path.rglob("ckpt*")) and not (tmp_path / MODEL).exists()
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: pathlib.Path) -> None:

@@ -1,0 +1,225 @@
+"""Entropy coder 1, `learned`: a probability model in exact integers, and a range coder.
+
+A released one is a folder of two files:
+
+    config.json    {"model": "interlaced", "config": {...}}
+    weights.npz    integers: the model's arrays, and `probabilities`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import math
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import threadpoolctl
+
+from compression.configuration import parse_json, refuse_unknown
+from compression.entropy_coder import fixed_point, models, range_coder
+from compression.entropy_coder.configs import ModelConfig
+from compression.entropy_coder.integer_model import IntegerModel, Read
+from compression.errors import ConfigError, FormatError, ModelError, RangeError
+from compression.files import atomic_write, make_folder
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "weights.npz"
+
+_PROBABILITIES = "probabilities"
+_TABLES_ID_BYTES = 2
+
+_PLACES_FOR_THREADS = 128 * 128
+"""An image of 2048 x 2048 pixels; on two cores more threads gain nothing below that."""
+
+
+class LearnedCoder:
+  """An EntropyCoder; `load` makes one.
+
+  Args:
+    model: gives an index of `probabilities` for every bit.
+    probabilities: int32 [n], P(bit = 0) in units of 2^-16.
+    tables_id: which version of them files carry, 1 to 65535.
+    layer_count: how many layers it codes.
+    layer_depth: bits at each place of a layer.
+  """
+
+  coder_id = 1
+
+  def __init__(
+    self,
+    model: IntegerModel,
+    probabilities: np.ndarray,
+    tables_id: int,
+    layer_count: int,
+    layer_depth: int,
+  ):
+    self.tables_id = tables_id
+    self._model = model
+    self._lookup = range_coder.make_lookup(probabilities)
+    self._zeros = probabilities / range_coder.TOTAL
+    self._layers, self._depth = layer_count, layer_depth
+
+  def encode(self, bits: np.ndarray) -> list[bytes]:
+    """bool [T, h, w, bits] -> a payload for each layer.
+
+    Raises:
+      RangeError: if T or the bits of a place are not what the coder was trained for.
+    """
+    self._check(len(bits), bits.shape[-1], RangeError)
+    with _threads(bits.shape[1:3]):
+      layers = self._model.encode(bits)
+      return [range_coder.encode(self._lookup, layer.indexes, layer.bits) for layer in layers]
+
+  def decode(self, payloads: Sequence[bytes], shape: tuple[int, int, int]) -> np.ndarray:
+    """Payloads of the first layers -> bool [T, h, w, bits].
+
+    What is no payload gives some bits; it is the container that knows what was damaged.
+
+    Raises:
+      FormatError: if there are more layers than the coder was trained for.
+    """
+    self._check(len(payloads), shape[-1], FormatError)
+    for number, payload in enumerate(payloads, 1):
+      if len(payload) < self._shortest(shape):
+        raise FormatError(f"layer {number} has {len(payload)} bytes, too few for so large an image")
+    with _threads(shape[:2]):
+      return np.stack(list(self._model.decode(shape, self._readers(payloads))))
+
+  def memory_bytes(self, layers: int, shape: tuple[int, int, int]) -> int:
+    return layers * math.prod(shape) + shape[0] * shape[1] * self._model.bytes_of_place()
+
+  def code_lengths(self, bits: np.ndarray) -> np.ndarray:
+    """What `encode` would take at best, in bits: float64 [T], by the model's probabilities."""
+    lengths = []
+    for layer in self._model.encode(bits):
+      zero = self._zeros[layer.indexes]
+      lengths.append(-np.log2(np.where(layer.bits, 1 - zero, zero)).sum())
+    return np.array(lengths)
+
+  def _shortest(self, shape: tuple[int, int, int]) -> int:
+    """Bytes that any layer takes, as no bit is quite certain: small files are of small images."""
+    certain = max(self._zeros.max(), 1 - self._zeros.min())
+    return int(-math.log2(certain) * math.prod(shape) / 8)
+
+  def _check(self, layers: int, depth: int, error: type[Exception]) -> None:
+    if layers > self._layers or depth != self._depth:
+      raise error(
+        f"the entropy coder knows {self._layers} layers of {self._depth} bits;"
+        f" here are {layers} of {depth}"
+      )
+
+  def _readers(self, payloads: Sequence[bytes]) -> Iterator[Read]:
+    for payload in payloads:
+      yield _reader(self._lookup, payload)
+
+
+def _threads(places: tuple[int, ...]) -> contextlib.AbstractContextManager[Any]:
+  """How many threads NumPy multiplies matrices with: small ones wait longer than they compute."""
+  return _blas().limit(limits=1 if math.prod(places) < _PLACES_FOR_THREADS else None)
+
+
+@functools.cache
+def _blas() -> Any:
+  return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+
+def _reader(lookup: tf.Tensor, payload: bytes) -> Read:
+  handle = range_coder.start_decoding(lookup, payload)
+
+  def read(indexes: np.ndarray) -> np.ndarray:
+    nonlocal handle
+    handle, bits = range_coder.decode(handle, indexes)
+    return bits.numpy()
+
+  return read
+
+
+def save(folder: pathlib.Path, name: str, config: Any, weights: Mapping[str, np.ndarray]) -> None:
+  """Writes the integer form of a trained model; the two files are all that coding needs.
+
+  Args:
+    folder: made if need be.
+    name: of the model in `compression.entropy_coder.models`.
+    config: its configuration.
+    weights: its float arrays by name.
+
+  Raises:
+    ModelError: if a weight has no integer form.
+    OutputError: if it cannot be written.
+  """
+  arrays = models.find(name).integer_arrays(config, weights)
+  arrays[_PROBABILITIES] = fixed_point.probabilities()
+  make_folder(folder)
+  with atomic_write(folder / WEIGHTS_FILE) as file:
+    np.savez_compressed(file, **arrays)
+  with atomic_write(folder / CONFIG_FILE) as file:  # last: it makes the folder a coder
+    text = json.dumps({"model": name, "config": config.to_dict()}, indent=2)
+    file.write((text + "\n").encode())
+
+
+def read_config(folder: pathlib.Path) -> tuple[str, ModelConfig]:
+  """The name of the model in a folder that `save` wrote, and its configuration.
+
+  Raises:
+    ModelError: if it cannot be read.
+    ConfigError: if it is not understood.
+  """
+  file = folder / CONFIG_FILE
+  try:
+    values = parse_json(file.read_text("utf-8"), f"{file}:")
+  except (OSError, UnicodeDecodeError) as error:
+    raise ModelError(f"{file}: cannot be read: {error}") from error
+  try:
+    refuse_unknown(values, ("model", "config"))
+    name = values.get("model")
+    return name, models.find(name).config.from_dict(values.get("config", {}))
+  except ConfigError as error:
+    raise ConfigError(f"{file}: {error}") from error
+
+
+def load(folder: pathlib.Path) -> LearnedCoder:
+  """The entropy coder of a folder that `save` wrote.
+
+  Raises:
+    ModelError: if it cannot be read or is damaged.
+    ConfigError: if its configuration is not understood.
+  """
+  name, config = read_config(folder)
+  arrays = _read_arrays(folder / WEIGHTS_FILE)
+  tables_id = _tables_id({"model": name, "config": config.to_dict()}, arrays)
+  try:
+    probabilities = arrays.pop(_PROBABILITIES)
+    model = models.find(name).integer(config, arrays)
+    return LearnedCoder(model, probabilities, tables_id, config.layer_count, config.layer_depth)
+  except (KeyError, ValueError, IndexError) as error:
+    reason = str(error).partition("\n")[0]
+    raise ModelError(f"{folder / WEIGHTS_FILE}: does not fit {CONFIG_FILE}: {reason}") from error
+
+
+def _read_arrays(file: pathlib.Path) -> dict[str, np.ndarray]:
+  try:
+    with np.load(file, allow_pickle=False) as archive:
+      arrays = {name: archive[name] for name in archive.files}
+  except Exception as error:  # zipfile, zlib and NumPy raise nearly anything on damaged files
+    reason = str(error).partition("\n")[0]
+    raise ModelError(f"{file}: is not an archive of weights: {reason}") from error
+  for name, array in arrays.items():
+    if not np.issubdtype(array.dtype, np.integer):
+      raise ModelError(f"{file}: {name} does not hold integers")
+  return arrays
+
+
+def _tables_id(config: Any, arrays: Mapping[str, np.ndarray]) -> int:
+  """A digest of all that decoding depends on; never 0, which is that of coders without tables."""
+  digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+  for name in sorted(arrays):
+    array = arrays[name].astype("<i8")
+    digest.update(f"\n{name}{array.shape}\n".encode())
+    digest.update(array.tobytes())
+  return int.from_bytes(digest.digest()[:_TABLES_ID_BYTES], "little") or 1

@@ -1,0 +1,130 @@
+"""Claims about the command line `tools/make_codes.py`."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import compression
+from compression.datasets.codes import read_codes
+from compression.datasets.images import read_photo
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def run(folder, *arguments):
+  """Status, standard output and standard error of the program, started in this folder."""
+  environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+  environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
+  done = subprocess.run(
+    [sys.executable, str(ROOT / "tools/make_codes.py"), *arguments],
+    cwd=folder, env=environment, capture_output=True, text=True, check=False,
+  )  # fmt: skip
+  return done.returncode, done.stdout, done.stderr
+
+
+def names(folder):
+  return sorted(os.listdir(folder))
+
+
+@pytest.fixture
+def folder(tmp_path, photo):
+  """Two photos, one of them a single block."""
+  Image.fromarray(photo[100:140, 200:270]).save(tmp_path / "b.png")
+  Image.fromarray(photo[200:207, 90:106]).convert("L").save(tmp_path / "a.jpg")
+  return tmp_path
+
+
+def test_each_photo_becomes_a_code_and_what_is_no_photo_is_left_out(folder):
+  (folder / "a_text.txt").write_text("not a photo")
+  (folder / "c.png").write_bytes((folder / "b.png").read_bytes()[:1000])
+  (folder / "d").mkdir()
+  status, out, err = run(folder, "--images=*", "--output=codes.tfrecord.gz")
+  assert status == 0
+  assert err.splitlines() == [
+    "warning: a_text.txt: not an image that can be read; left out",
+    "warning: c.png: the image is cut short or damaged; left out",
+    "warning: d: is a directory; left out",
+  ]
+  size = (folder / "codes.tfrecord.gz").stat().st_size
+  assert out == f"codes.tfrecord.gz: 2 codes, 16 blocks of 512 bits, {size} bytes\n"
+  codec = compression.load()
+  codes = read_codes(str(folder / "codes.tfrecord.gz"))
+  assert [code.shape for code in codes] == [(1, 1, 512), (3, 5, 512)]
+  for name, code in zip(("a.jpg", "b.png"), codes):
+    bits = codec.encode(read_photo(folder / name).image)
+    layers = code.unpack().reshape(*code.shape[:2], 16, 32)
+    for t, layer in enumerate(bits):
+      np.testing.assert_array_equal(layers[:, :, t], np.where(layer, 1, -1))
+
+
+def test_fewer_iterations_and_a_plain_file(folder):
+  status, out, err = run(
+    folder, "--images=b.png", "--output=codes", "--iterations=3", "--model=residual_gru"
+  )
+  assert (status, err) == (0, "")
+  size = (folder / "codes").stat().st_size
+  assert size > 4 * 15 * 96  # a float a bit
+  assert out == f"codes: 1 codes, 15 blocks of 96 bits, {size} bytes\n"
+  whole = compression.load().encode(read_photo(folder / "b.png").image, 3)
+  code = read_codes(str(folder / "codes"))[0].unpack()
+  np.testing.assert_array_equal(code[:, :, 64:], np.where(whole[2], 1, -1))
+
+
+def test_a_line_tells_of_a_hundred_files(folder):
+  for number in range(100):
+    (folder / f"empty{number}.png").touch()
+  status, out, err = run(folder, "--images=*.png", "--output=codes.gz", "--iterations=1")
+  assert status == 0 and len(err.splitlines()) == 100
+  assert out.startswith("100 of 101 files\ncodes.gz: 1 codes, ")
+
+
+def test_nothing_is_left_where_there_is_no_photo(tmp_path):
+  (tmp_path / "text.jpg").write_text("not a photo")
+  status, out, err = run(tmp_path, "--images=*.jpg", "--output=codes.gz")
+  assert (status, out) == (1, "")
+  assert err.splitlines() == [
+    "warning: text.jpg: not an image that can be read; left out",
+    "error: *.jpg: none of 1 files is an image that can be read",
+  ]
+  assert names(tmp_path) == ["text.jpg"]
+
+
+@pytest.mark.parametrize(
+  "arguments, status, complaint",
+  [
+    (["--output=c"], 2, "--images is missing"),
+    (["--images=*"], 2, "--output is missing"),
+    (["--images=*", "--output=c", "more"], 2, "more: unexpected argument"),
+    (["--images=*", "--output=c", "--iterations=17"], 2, "--iterations=17"),
+    (["--images=*.gif", "--output=c"], 1, "*.gif: matches no file"),
+    (["--images=*", "--output=gone/c"], 1, "there is no folder gone"),
+    (["--images=*", "--output=b.png"], 1, "b.png: exists already; --overwrite replaces it"),
+    (["--images=*", "--output=c", "--model=nope"], 1, "nope: no such model"),
+  ],
+)
+def test_what_is_wrong_is_one_line(folder, arguments, status, complaint):
+  before = {name: (folder / name).read_bytes() for name in names(folder)}
+  found, out, err = run(folder, *arguments)
+  assert (found, out) == (status, "")
+  assert err.startswith("error: ") and err.count("\n") == 1 and complaint in err
+  assert {name: (folder / name).read_bytes() for name in names(folder)} == before
+
+
+def test_help_names_every_flag_and_needs_no_tensorflow(tmp_path):
+  status, out, err = run(tmp_path, "--help")
+  assert (status, err) == (0, "")
+  for flag in ("images", "output", "iterations", "model", "precision", "overwrite"):
+    assert f"--{flag} " in out
+  code = (
+    "import runpy, sys; sys.argv = ['make_codes.py', '--help']\n"
+    "try: runpy.run_path('tools/make_codes.py', run_name='__main__')\n"
+    "except SystemExit: assert 'tensorflow' not in sys.modules"
+  )
+  subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)

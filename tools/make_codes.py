@@ -1,0 +1,89 @@
+"""Makes a data set of codes from photos, for the training of an entropy coder.
+
+  python tools/make_codes.py --images='photos/*.jpg' --output=codes.tfrecord.gz
+      [--model=residual_gru] [--iterations=16]
+
+Each photo becomes a record: the bits of all its iterations, in the format of the 2017 release. With
+`.gz` at its end the file is compressed, to about two bits a bit; without, it takes 32. Files that
+are no images are left out, with a warning.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+# The programs of this folder also run from a checkout that is not installed.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from compression import jobs, program, registry
+from compression.errors import ImageError
+from compression.files import check_output
+from compression.image_coder.config import MAX_ITERATIONS
+
+if TYPE_CHECKING:
+  import numpy as np
+
+_IMAGES = flags.DEFINE_string("images", None, "a pattern of photos")
+_OUTPUT = flags.DEFINE_string("output", None, "the file to write, compressed if it ends in .gz")
+_ITERATIONS = flags.DEFINE_integer(
+  "iterations",
+  None,
+  "how many of each photo (default: all of the model)",
+  lower_bound=1,
+  upper_bound=MAX_ITERATIONS,
+)
+_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_PRECISION = jobs.define_precision_flag()
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace the file if it exists")
+
+_PHOTOS_A_LINE = 100
+"""From one line about the progress to the next; some minutes."""
+
+
+def main(argv: list[str]) -> None:
+  pattern, target = program.require(argv, _IMAGES, _OUTPUT)
+  names = program.expand([pattern])
+  check_output(target, _OVERWRITE.value)
+  registry.find(_MODEL.value)
+
+  from compression.datasets.codes import write_codes
+
+  shapes: list[tuple[int, ...]] = []
+  count = write_codes(target, _codes(names, shapes), _OVERWRITE.value)
+  blocks = sum(high * wide for high, wide, _ in shapes)
+  print(
+    f"{target}: {count} codes, {blocks} blocks of {shapes[0][-1]} bits, "
+    f"{os.path.getsize(target)} bytes"
+  )
+
+
+def _codes(names: list[str], shapes: list[tuple[int, ...]]) -> Iterator[np.ndarray]:
+  """The codes of the photos among these files, one at a time; notes their shapes."""
+  from compression.codec import load
+  from compression.datasets.codes import from_layers
+  from compression.datasets.images import read_photo
+
+  codec = load(_MODEL.value, _PRECISION.value)
+  for number, name in enumerate(names, 1):
+    try:
+      photo = read_photo(name)
+    except ImageError as error:
+      program.warn(f"{error}; left out")
+    else:
+      code = from_layers(codec.encode(photo.image, _ITERATIONS.value))
+      shapes.append(code.shape)
+      yield code
+    if number % _PHOTOS_A_LINE == 0:
+      print(f"{number} of {len(names)} files", flush=True)
+  if not shapes:
+    raise ImageError(f"{_IMAGES.value}: none of {len(names)} files is an image that can be read")
+
+
+if __name__ == "__main__":
+  program.run(main)
