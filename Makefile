@@ -22,7 +22,7 @@ export KODAK_DIR GOLDEN_DIR
 
 # --- Libraries: what an import brings in ---------------------------------------------------------------
 
-BASE          := $(addprefix compression/,__init__.py configuration.py errors.py files.py)
+BASE          := $(addprefix compression/,__init__.py configuration.py errors.py files.py npz.py)
 CONTAINER     := $(BASE) compression/container.py
 DATASETS      := $(BASE) $(wildcard compression/datasets/*.py)
 METRICS       := $(BASE) $(wildcard compression/metrics/*.py)
@@ -69,6 +69,7 @@ $(eval $(call program,tools/encoder,$(PROGRAM)))  ## The 2017 release's encoder.
 $(eval $(call program,tools/decoder,$(PROGRAM)))  ## The 2017 release's decoder.py: ARGS="--input_codes=... --output_directory=..."
 $(eval $(call program,tools/msssim,$(PROGRAM)))  ## The 2017 release's msssim.py: ARGS="--original_image=... --compared_image=..."
 $(eval $(call program,tools/entropy_coder_single,$(TRAINING)))  ## The 2017 release's entropy_coder_single.py: ARGS="--input_codes=... --checkpoint=..."
+$(eval $(call program,tools/compare_entropy_coders,$(PROGRAM)))  ## Bytes saved and seconds: ARGS="--images='kodak/*.png' --coders=run/entropy_coder"
 $(eval $(call program,tools/gen_synthetic_dataset,$(DATASETS) compression/program.py))  ## The 2017 release's gen_synthetic_dataset.py: ARGS="--dataset_dir=..."
 $(eval $(call program,tools/make_codes,$(PROGRAM)))  ## Codes of photos for an entropy coder: ARGS="--images='photos/*.jpg' --output=codes.tfrecord.gz"
 $(eval $(call program,tools/test_sources,))  ## The sources of a test: ARGS=tests/container_test.py
@@ -101,7 +102,7 @@ $(eval $(call test,entropy_coder/packed_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/fixed_point_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/integer_interlaced_test,$(ENTROPY_CODER_TEST)))
 $(eval $(call test,entropy_coder/interlaced_test,$(ENTROPY_CODER_TEST)))
-$(eval $(call test,entropy_coder/learned_test,$(ENTROPY_CODER_TEST)))
+$(eval $(call test,entropy_coder/learned_test,$(ENTROPY_CODER_TEST) tests/machines.py))
 $(eval $(call test,entropy_coder/orders_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/range_coder_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/progressive_test,$(ENTROPY_CODER) $(GOLDEN)))
@@ -137,7 +138,7 @@ $(eval $(call test,image_coder/weights_test,$(IMAGE_CODER_TEST)))
 $(eval $(call test,registry_test,$(CODEC)))
 $(eval $(call test,codec_test,$(CODEC) $(METRICS)))
 $(eval $(call test,rate_distortion_test,$(sources.compression/evaluate) $(DATA_DIRS)))
-$(eval $(call test,benchmark_test,$(IMAGE_CODER) compression/benchmark.py))
+$(eval $(call test,benchmark_test,$(IMAGE_CODER) $(ENTROPY_CODER) compression/benchmark.py tests/entropy_coder/examples.py))
 $(eval $(call test,contact_sheet_test,$(BASE) compression/contact_sheet.py))
 $(eval $(call test,programs_test,$(sort $(foreach name,$(PROGRAMS),$(sources.$(name))))))
 $(eval $(call test,training/callbacks_test,$(TRAINING_TEST)))

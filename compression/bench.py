@@ -5,7 +5,7 @@
 Prints, for 768x512 pixels: the machine's float32 rate on plain 3x3 convolutions, the share of it
 that one recurrence step reaches at each width (with random weights: speed does not depend on them),
 in float32 and bfloat16; seconds to compress and decompress with the released model, its start-up
-and its peak memory. Run it while nothing else runs.
+and its peak memory; seconds that its entropy coder takes of that. Run it while nothing else runs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import resource
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -22,12 +23,16 @@ from absl import flags
 from compression import benchmark, program, registry
 from compression.errors import ImageError
 
+if TYPE_CHECKING:
+  from compression.codec import Codec
+
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos (default: a sample photo)")
 _WIDTHS = flags.DEFINE_list("widths", ["0.25", "1"], "widths at which a step is measured")
 _REPEAT = flags.DEFINE_integer("repeat", 5, "measurements of which the median counts", 1, 1000)
 _MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
 
 _ITERATIONS = (1, 8, 16)
+_CODED_ITERATIONS = (8, 16)
 
 
 def _print_steps(rate: float) -> None:
@@ -75,6 +80,23 @@ def _print_codec(photos: list[np.ndarray]) -> None:
       decompress.append(time.perf_counter() - middle)
     print(f"  {iterations:10}{np.mean(compress):10.3f}{np.mean(decompress):12.3f}", flush=True)
   print(f"loading the model takes {loading:.2f} s")
+  _print_entropy_coding(codec, photos[0])
+
+
+def _print_entropy_coding(codec: Codec, photo: np.ndarray) -> None:
+  """How long the bits take, beside what the decoder network takes for the same image."""
+  every = codec.encode(photo)
+  print("entropy coding, seconds:")
+  print("  iterations    encode    decode  decoder network  decode / network     MiB")
+  for iterations in _CODED_ITERATIONS:
+    bits = every[: min(iterations, len(every))]
+    found = benchmark.entropy_coding(codec.entropy_coder(), bits, _REPEAT.value)
+    network = benchmark.measure(lambda: list(codec.decode(bits))[-1], _REPEAT.value)  # noqa: B023
+    print(
+      f"  {len(bits):10}{found.encode:10.3f}{found.decode:10.3f}{network:17.3f}"
+      f"{found.decode / network:18.2f}{found.memory / 2**20:8.0f}",
+      flush=True,
+    )
 
 
 def _print_start_up() -> None:

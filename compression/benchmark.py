@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
+import tracemalloc
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+  import numpy as np
+
+  from compression.entropy_coder import EntropyCoder
 
 HEIGHT, WIDTH = 512, 768
 """Pixels, those of a Kodak image."""
@@ -49,6 +55,28 @@ def plain_rate(repeat: int) -> float:
     seconds = measure(lambda: conv(x, kernel).numpy()[0, 0, 0, 0], repeat)  # noqa: B023
     rates.append(2 * 9 * height * width * depth_in * depth_out / seconds / 1e9)
   return max(rates)
+
+
+class EntropyCoding(NamedTuple):
+  """Seconds to turn the bits of an image into bytes and back, and peak bytes of memory for it."""
+
+  encode: float
+  decode: float
+  memory: int
+
+
+def entropy_coding(coder: EntropyCoder, bits: np.ndarray, repeat: int) -> EntropyCoding:
+  """Of bits [T, h, w, D]."""
+  payloads = coder.encode(bits)
+  _, high, wide, depth = bits.shape
+  shape = (high, wide, depth)
+  encode = measure(lambda: coder.encode(bits), repeat)
+  decode = measure(lambda: coder.decode(payloads, shape), repeat)
+  tracemalloc.start()  # it sees what NumPy takes; apart, as it slows down what it sees
+  coder.decode(payloads, shape)
+  _, memory = tracemalloc.get_traced_memory()
+  tracemalloc.stop()
+  return EntropyCoding(encode, decode, memory)
 
 
 def step(width: float, rate: float, repeat: int, precision: str) -> Step:

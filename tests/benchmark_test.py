@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compression import benchmark
+from tests.entropy_coder.examples import make_coder, make_model, random_bits
 
 
 def test_the_median_counts() -> None:
@@ -20,3 +21,9 @@ def test_a_step_is_measured_against_the_plain_rate(precision: str) -> None:
   step = benchmark.step(1 / 16, rate, 1, precision)
   assert step.encoder > 0 and step.decoder > 0
   assert 0 < step.encoder_share < 3 and 0 < step.decoder_share < 3
+
+
+def test_entropy_coding_is_measured(tmp_path) -> None:
+  found = benchmark.entropy_coding(make_coder(make_model(), tmp_path), random_bits(2, 9, 8), 1)
+  assert found.encode > 0 and found.decode > 0
+  assert 2 * 9 * 8 * 8 < found.memory < 2**27

@@ -24,6 +24,7 @@ def test_points_are_those_of_files(photo: np.ndarray) -> None:
     restored = codec.decompress(data)
     point = points[iteration - 1]
     assert point.bytes == len(data)
+    assert point.nominal_bpp == pytest.approx(iteration * 7 * 6 * 32 / 9000)
     assert point.bpp == pytest.approx(8 * len(data) / 9000)
     assert point.psnr == pytest.approx(float(psnr(image, restored)))
     assert point.ms_ssim == pytest.approx(float(ms_ssim(image, restored)))
@@ -31,14 +32,14 @@ def test_points_are_those_of_files(photo: np.ndarray) -> None:
 
 def test_the_table_shows_means_and_the_paper_only_for_kodak() -> None:
   points = [
-    Point(name, "m", iteration, 10, 0.5 * iteration, quality, 0.9)
+    Point(name, "m", iteration, 0.5 * iteration, 10, 0.4 * iteration, quality, 0.9)
     for name, quality in (("a.png", 20.0), ("b.png", 30.0))
     for iteration in (1, 2)
   ]
   text = table(points)
-  assert "| 1 | 0.500 | 25.00 | 0.9000 |" in text and "paper" not in text
-  points = [Point(f"kodim{i:02d}.png", "m", 1, 10, 0.126, 23.5, 0.82) for i in range(24)]
-  assert "| 1 | 0.126 | 23.50 | 0.8200 | 23.01 | 0.8191 |" in table(points)
+  assert "| 1 | 0.500 | 0.400 | 20.0% | 25.00 | 0.9000 |" in text and "paper" not in text
+  points = [Point(f"kodim{i:02d}.png", "m", 1, 0.125, 10, 0.1, 23.5, 0.82) for i in range(24)]
+  assert "| 1 | 0.125 | 0.100 | 20.0% | 23.50 | 0.8200 | 23.01 | 0.8191 |" in table(points)
 
 
 def test_published_points_are_in_order() -> None:

@@ -1,9 +1,11 @@
 """Makes a data set of codes from photos, for the training of an entropy coder.
 
   python tools/make_codes.py --images='photos/*.jpg' --output=codes.tfrecord.gz
-      [--model=residual_gru] [--iterations=16]
+      [--model=residual_gru] [--iterations=16] [--variants=3]
 
-Each photo becomes a record: the bits of all its iterations, in the format of the 2017 release. With
+Each photo becomes a record: the bits of all its iterations, in the format of the 2017 release. More
+variants of it, mirrored or cut by some pixels so that its blocks lie elsewhere, have other bits:
+they keep an entropy coder from learning a few photos by heart. With
 `.gz` at its end the file is compressed, to about two bits a bit; without, it takes 32. Files that
 are no images are left out, with a warning.
 """
@@ -24,7 +26,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from compression import jobs, program, registry
 from compression.errors import ImageError
 from compression.files import check_output
-from compression.image_coder.config import MAX_ITERATIONS
+from compression.image_coder.config import BLOCK, MAX_ITERATIONS
 
 if TYPE_CHECKING:
   import numpy as np
@@ -37,6 +39,9 @@ _ITERATIONS = flags.DEFINE_integer(
   "how many of each photo (default: all of the model)",
   lower_bound=1,
   upper_bound=MAX_ITERATIONS,
+)
+_VARIANTS = flags.DEFINE_integer(
+  "variants", 1, "codes of each photo: as it is, then mirrored and cut in turns", lower_bound=1
 )
 _MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
 _PRECISION = jobs.define_precision_flag()
@@ -76,13 +81,34 @@ def _codes(names: list[str], shapes: list[tuple[int, ...]]) -> Iterator[np.ndarr
     except ImageError as error:
       program.warn(f"{error}; left out")
     else:
-      code = from_layers(codec.encode(photo.image, _ITERATIONS.value))
-      shapes.append(code.shape)
-      yield code
+      for variant in range(_VARIANTS.value):
+        image = _variant(photo.image, variant, number)
+        code = from_layers(codec.encode(image, _ITERATIONS.value))
+        shapes.append(code.shape)
+        yield code
     if number % _PHOTOS_A_LINE == 0:
       print(f"{number} of {len(names)} files", flush=True)
   if not shapes:
     raise ImageError(f"{_IMAGES.value}: none of {len(names)} files is an image that can be read")
+
+
+def _variant(image: np.ndarray, variant: int, number: int) -> np.ndarray:
+  """Variant 0 is the photo; odd ones are mirrored, and all others cut at the top and the left.
+
+  Cut so that whole blocks remain: what would be padded is cut off, too. Photos too small for that
+  are cut less.
+  """
+  import numpy as np
+
+  if variant == 0:
+    return image
+  if variant % 2:
+    image = image[:, ::-1]
+  cuts = np.random.default_rng([variant, number]).integers(1, BLOCK, 2)
+  top, left = (int(cut) if side >= 2 * BLOCK else 0 for cut, side in zip(cuts, image.shape))
+  image = image[top:, left:]
+  height, width = (side // BLOCK * BLOCK or side for side in image.shape[:2])
+  return np.ascontiguousarray(image[:height, :width])
 
 
 if __name__ == "__main__":

@@ -67,8 +67,8 @@ class InterlacedConfig(ModelConfig):
   raster_layers: int = 1
   shared_from: int = 3
   context: int = 5
-  hidden: int = 96
-  state: int = 64
+  hidden: int = 128
+  state: int = 96
   groups: int = 16
   group_hidden: int = 128
 

@@ -15,7 +15,12 @@ from compression.entropy_coder import fixed_point
 from compression.entropy_coder.configs import InterlacedConfig
 from compression.entropy_coder.fixed_point import ONE, logit_indexes, relu
 from compression.entropy_coder.integer_model import CodedLayer, Read, convolve, take
-from compression.entropy_coder.orders import Step, interlaced_steps, wavefront_steps
+from compression.entropy_coder.orders import (
+  Step,
+  interlaced_steps,
+  raster_bands,
+  wavefront_steps,
+)
 from compression.layers import masks
 
 
@@ -153,16 +158,21 @@ class _Kernels:
     height, width, depth = x.shape
     known = self._padded(height, width, depth)
     known[self._reach : self._reach + height, self._reach : self._reach + width] = x
-    indexes: list[np.ndarray] = []
-    ordered: list[np.ndarray] = []
-    for step in self._steps(height, width):
+    every = np.empty([height, width, depth], np.int32)
+    # All bits are known, so that no place has to wait for another.
+    for step in raster_bands(height, width) if self._raster else interlaced_steps(height, width):
       g_sums, z_sums = self._from_neighbours(known, step, context, biases)
       here = x[step.rows, step.columns]
       g = relu(g_sums + here @ self._group_bits)  # the masks let each group see the earlier ones
       z = z_sums + g @ self._logits_group + here @ self._logits_bits
+      every[step.rows, step.columns] = logit_indexes(z)
+    indexes: list[np.ndarray] = []
+    ordered: list[np.ndarray] = []
+    for step in self._steps(height, width):
       groups = [len(step.rows), self._config.groups, -1]
-      for each, to in ((logit_indexes(z), indexes), (bits[step.rows, step.columns], ordered)):
-        to.append(each.reshape(groups).swapaxes(0, 1).ravel())
+      for values, to in ((every, indexes), (bits, ordered)):
+        of_groups = values[step.rows, step.columns].reshape(groups).swapaxes(0, 1)
+        to.append(of_groups.ravel())
     return CodedLayer(np.concatenate(indexes), np.concatenate(ordered).astype(np.int32))
 
   def decode(

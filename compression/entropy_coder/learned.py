@@ -27,6 +27,7 @@ from compression.entropy_coder.configs import ModelConfig
 from compression.entropy_coder.integer_model import IntegerModel, Read
 from compression.errors import ConfigError, FormatError, ModelError, RangeError
 from compression.files import atomic_write, make_folder
+from compression.npz import read_arrays
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "weights.npz"
@@ -203,12 +204,7 @@ def load(folder: pathlib.Path) -> LearnedCoder:
 
 
 def _read_arrays(file: pathlib.Path) -> dict[str, np.ndarray]:
-  try:
-    with np.load(file, allow_pickle=False) as archive:
-      arrays = {name: archive[name] for name in archive.files}
-  except Exception as error:  # zipfile, zlib and NumPy raise nearly anything on damaged files
-    reason = str(error).partition("\n")[0]
-    raise ModelError(f"{file}: is not an archive of weights: {reason}") from error
+  arrays = read_arrays(file)
   for name, array in arrays.items():
     if not np.issubdtype(array.dtype, np.integer):
       raise ModelError(f"{file}: {name} does not hold integers")

@@ -12,6 +12,9 @@ import numpy as np
 
 from compression.layers.masks import PASSES
 
+_BAND_PLACES = 8192
+"""Enough for matrices to be multiplied at full speed; what they see takes some 30 MB."""
+
 
 class Step(NamedTuple):
   """Places that are coded together.
@@ -49,3 +52,11 @@ def wavefront_steps(height: int, width: int, lead: int) -> Iterator[Step]:
     rows = np.arange(first, min(height - 1, t // lead) + 1)
     if rows.size:  # images narrower than the lead have empty steps
       yield Step(0, rows, t - lead * rows)
+
+
+def raster_bands(height: int, width: int) -> Iterator[Step]:
+  """All places, in bands of rows: for encoders, which know all bits before they start."""
+  rows = max(1, _BAND_PLACES // width)
+  for top in range(0, height, rows):
+    places = np.mgrid[top : min(top + rows, height), 0:width]
+    yield Step(0, places[0].ravel(), places[1].ravel())

@@ -19,6 +19,7 @@ import numpy as np
 from compression.errors import ModelError
 from compression.files import atomic_write
 from compression.image_coder.config import CodecConfig
+from compression.npz import read_arrays
 
 MODEL_ID_BYTES = 8
 
@@ -37,15 +38,7 @@ def read_archives(folder: pathlib.Path, part: str) -> dict[str, np.ndarray]:
     raise ModelError(f"{folder}: has no {part}.npz")
   arrays: dict[str, np.ndarray] = {}
   for file in files:
-    try:
-      with np.load(file, allow_pickle=False) as archive:
-        arrays.update({name: archive[name] for name in archive.files})
-    except Exception as error:  # zipfile, zlib and NumPy raise nearly anything on damaged files
-      reason = str(error).partition("\n")[0]
-      raise ModelError(f"{file}: is not an archive of weights: {reason}") from error
-  for name, array in arrays.items():
-    if not isinstance(array, np.ndarray):
-      raise ModelError(f"{folder}: {name} is not an array")
+    arrays.update(read_arrays(file))
   return arrays
 
 

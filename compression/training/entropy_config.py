@@ -46,11 +46,11 @@ class EntropyTrainConfig(_Checked):
     ConfigError: if a value is not allowed.
   """
 
-  batch_size: int = setting(8, "codes a step", low=1, high=65536)
+  batch_size: int = setting(20, "codes a step", low=1, high=65536)
   learning_rate: float = setting(2e-3, "at the beginning", low=1e-9, high=10.0)
   decay_rate: float = setting(1.0, "by which the rate falls", low=1e-9, high=1.0)
   samples_per_decay: int = setting(0, "codes until it falls; 0 for a cosine", low=0, high=10**12)
-  steps: int = setting(10000, "steps of training in all", low=1, high=10**9)
+  steps: int = setting(12000, "steps of training in all", low=1, high=10**9)
   checkpoint_steps: int = setting(1000, "steps from checkpoint to checkpoint", low=1, high=10**9)
   epsilon: float = setting(0.0, "of Adam; 0 for 1 with the release's schedule", low=0.0, high=10.0)
   clip_norm: float = setting(
@@ -77,7 +77,7 @@ class InputConfig(_Checked):
 
   data: str = setting("", "a TFRecord file of codes, or a pattern")
   unique_code_size: bool = setting(False, "all codes have one size, and are used whole")
-  crop_size: int = setting(16, "else: blocks along a side of the windows", low=1, high=4096)
+  crop_size: int = setting(10, "else: blocks along a side of the windows", low=1, high=4096)
 
 
 class EntropyExperiment(NamedTuple):

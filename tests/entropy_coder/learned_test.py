@@ -15,6 +15,7 @@ from compression.entropy_coder.fixed_point import probabilities
 from compression.errors import ConfigError, FormatError, ModelError, RangeError
 from tests.entropy_coder.examples import make_coder, make_model, random_bits
 from tests.entropy_coder.reference import Reference
+from tests.machines import MACHINES
 
 
 @pytest.fixture
@@ -194,16 +195,6 @@ ours = [layer.indexes for layer in coder._model.encode(bits)]
 assert all((a == b).all() for a, b in zip(ours, theirs))
 print(hashlib.sha256(b"".join(payloads)).hexdigest())
 """
-
-MACHINES = {
-  "1 thread": {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"},
-  "2 threads": {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "TF_NUM_INTRAOP_THREADS": "2"},
-  "oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "1"},
-  "no oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
-  "AVX-512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE", "OPENBLAS_CORETYPE": "SkylakeX"},
-  "AVX2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell"},
-  "SSE": {"ONEDNN_MAX_CPU_ISA": "SSE41", "OPENBLAS_CORETYPE": "Nehalem"},
-}
 
 
 @pytest.mark.slow

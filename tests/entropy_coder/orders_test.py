@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compression.entropy_coder.orders import interlaced_steps, wavefront_steps
+from compression.entropy_coder.orders import interlaced_steps, raster_bands, wavefront_steps
 from compression.layers import masks
 
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (2, 2), (3, 5), (7, 4), (8, 8), (16, 24)]
@@ -60,3 +60,10 @@ def test_what_the_interlaced_masks_see_is_coded_in_an_earlier_step(height, width
 def test_the_wavefront_takes_as_many_steps_as_it_says():
   assert len(list(wavefront_steps(32, 48, 4))) == 48 + 4 * 31
   assert len(list(interlaced_steps(32, 48))) == 4
+
+
+@pytest.mark.parametrize("height, width", [*SIZES, (70, 300)])
+def test_bands_hold_every_place_once(height, width):
+  steps = list(raster_bands(height, width))
+  assert (times(steps, height, width) == np.sort(times(steps, height, width), axis=0)).all()
+  assert len(steps) == (3 if height == 70 else 1)

@@ -128,3 +128,27 @@ def test_help_names_every_flag_and_needs_no_tensorflow(tmp_path):
     "except SystemExit: assert 'tensorflow' not in sys.modules"
   )
   subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_variants_are_mirrored_and_lie_elsewhere(folder):
+  flags = ["--images=b.png", "--iterations=1", "--variants=3"]
+  status, out, err = run(folder, *flags, "--output=codes")
+  assert (status, err) == (0, "")
+  assert out.startswith("codes: 3 codes, ")
+  codes = [code.unpack() for code in read_codes(str(folder / "codes"))]
+  photo = read_photo(folder / "b.png").image
+  codec = compression.load()
+
+  def encoded(image):
+    return np.where(codec.encode(np.ascontiguousarray(image), 1)[0], 1, -1)
+
+  np.testing.assert_array_equal(codes[0], encoded(photo))
+  # 40 x 70 pixels: at least 25 x 55 are left, that is 1 or 2 by 3 or 4 whole blocks.
+  for code, image in ((codes[1], photo[:, ::-1]), (codes[2], photo)):
+    cuts = [(top, left) for top in range(1, 16) for left in range(1, 16)]
+    tried = (
+      image[top : top + 16 * code.shape[0], left : left + 16 * code.shape[1]] for top, left in cuts
+    )
+    assert any(np.array_equal(encoded(cut), code) for cut in tried if cut.shape[0] % 16 == 0)
+  run(folder, *flags, "--output=again")
+  assert (folder / "again").read_bytes() == (folder / "codes").read_bytes()

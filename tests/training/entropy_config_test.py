@@ -73,10 +73,10 @@ def test_a_run_goes_on_only_as_it_was_begun(tmp_path):
   for other, message in (
     (
       experiment._replace(model=InterlacedConfig(hidden=5)),
-      "begun with hidden 96 and cannot go on",
+      "begun with hidden 128 and cannot go on",
     ),
     (experiment._replace(training=EntropyTrainConfig(seed=5)), "begun with seed 0"),
-    (experiment._replace(input=InputConfig(crop_size=5)), "begun with crop_size 16"),
+    (experiment._replace(input=InputConfig(crop_size=5)), "begun with crop_size 10"),
     (EntropyExperiment("progressive", ProgressiveConfig()), "begun with another model"),
   ):
     with pytest.raises(ModelError, match=message):
