@@ -12,6 +12,7 @@ import pytest
 import compression
 from compression import container
 from compression.codec import Codec, pad_to_blocks
+from compression.entropy_coder.learned import LearnedCoder
 from compression.errors import FormatError, ImageError, ModelError, RangeError
 from compression.image_coder import tiling
 from compression.image_coder.codec import ImageCoder
@@ -40,7 +41,7 @@ def data(codec: Codec, small_photo: np.ndarray) -> bytes:
 def _forged(data: bytes, **fields: int) -> bytes:
   """The file with other header fields and a checksum that fits."""
   offsets = {"layers": (6, "B"), "halo": (7, "B"), "height": (16, "<I"), "width": (20, "<I")}
-  offsets["tile"] = (24, "<H")
+  offsets |= {"tile": (24, "<H"), "tables_id": (26, "<H")}
   header = bytearray(data[: container.HEADER_BYTES])
   for name, value in fields.items():
     offset, kind = offsets[name]
@@ -58,8 +59,11 @@ def test_any_size_comes_back_at_its_size(
   restored = codec.decompress(data)
   assert restored.shape == image.shape
   assert restored.dtype == np.uint8
+  packed = codec.compress(image, 3, entropy_coder="none")
+  np.testing.assert_array_equal(codec.decompress(packed), restored)
   blocks = -(-height // 16) * -(-width // 16)
-  assert len(data) == 32 + 3 * (6 + 4 * blocks)
+  assert len(packed) == 32 + 3 * (6 + 4 * blocks)
+  assert len(data) <= len(packed)
 
 
 @pytest.mark.parametrize("value", [0, 255])
@@ -71,7 +75,9 @@ def test_a_single_pixel_of_black_or_white_keeps_its_brightness(codec: Codec, val
 def test_quality_rises_and_bytes_are_as_promised(codec: Codec, photo: np.ndarray) -> None:
   data = codec.compress(photo, 16)
   pixels = photo.shape[0] * photo.shape[1]
-  assert len(data) * 8 / pixels == pytest.approx(2.0, rel=0.01)
+  packed = codec.compress(photo, 16, entropy_coder="none")
+  assert len(packed) * 8 / pixels == pytest.approx(2.0, rel=0.01)
+  assert len(data) < 0.92 * len(packed)
   quality = [float(psnr(photo, decoded.image)) for decoded in codec.progressive(data)]
   assert len(quality) == 16
   assert quality[0] > 22
@@ -220,3 +226,51 @@ def test_padding_repeats_the_border() -> None:
   np.testing.assert_array_equal(padded[:2, :17], image)
   np.testing.assert_array_equal(padded[15, :17], image[1])
   np.testing.assert_array_equal(padded[0, 31], image[0, 16])
+
+
+# Entropy coding
+
+
+def test_the_learned_coder_is_the_default_and_pays(codec: Codec, photo: np.ndarray) -> None:
+  sizes = {name: len(codec.compress(photo, 4, entropy_coder=name)) for name in ("none", "learned")}
+  assert len(codec.compress(photo, 4)) == sizes["learned"] < 0.85 * sizes["none"]
+
+
+def test_the_file_is_as_long_as_the_probabilities_say(codec: Codec, photo: np.ndarray) -> None:
+  bits = codec.encode(photo, 8)
+  coder = codec.entropy_coder()
+  assert isinstance(coder, LearnedCoder)
+  estimate = coder.code_lengths(bits).sum() / 8
+  assert abs(len(codec.compress(photo, 8)) - estimate) <= 0.005 * estimate + 64 + 32 + 6 * 8
+
+
+def test_a_file_of_other_tables_is_refused(codec: Codec, data: bytes) -> None:
+  other = _forged(data, tables_id=codec.entropy_coder().tables_id ^ 1)
+  with pytest.raises(ModelError, match="version .* of the entropy coder of residual_gru; this is"):
+    codec.decompress(other)
+
+
+def test_a_model_without_an_entropy_coder_packs_its_bits(
+  codec: Codec, small_photo: np.ndarray, data: bytes
+) -> None:
+  bare = Codec("bare", codec.model, codec.model_id)
+  packed = bare.compress(small_photo, 2)
+  assert packed == codec.compress(small_photo, 2, entropy_coder="none")
+  with pytest.raises(ModelError, match="model bare has no entropy coder; use 'none'"):
+    bare.compress(small_photo, 2, entropy_coder="learned")
+  with pytest.raises(ModelError, match="model bare has no entropy coder"):
+    bare.decompress(data)
+
+
+def test_a_small_file_of_a_huge_image_is_refused_at_once(codec: Codec, data: bytes) -> None:
+  for sides in ({"height": 65535, "width": 16384}, {"height": 30000, "width": 20000}):
+    with pytest.raises(FormatError, match="too few|needs about|damaged"):
+      codec.decompress(_forged(data, tile=64, halo=4, **sides))
+
+
+def test_targets_count_the_bytes_after_entropy_coding(codec: Codec, photo: np.ndarray) -> None:
+  packed = codec.compress_to_size(photo, 9000, entropy_coder="none")
+  learned = codec.compress_to_size(photo, 9000)
+  assert len(packed.data) <= 9000 and len(learned.data) <= 9000
+  assert learned.iterations > packed.iterations
+  assert len(codec.compress(photo, learned.iterations + 1)) > 9000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -43,9 +44,15 @@ def test_every_released_model_loads_and_codes() -> None:
 
 def test_a_folder_is_a_model(tmp_path: pathlib.Path) -> None:
   source = registry.find()
-  for file in source.folder.iterdir():
-    (tmp_path / file.name).write_bytes(file.read_bytes())
-  assert load(tmp_path).model_id == load().model_id
+  shutil.copytree(source.folder, tmp_path / "copy")
+  assert load(tmp_path / "copy").model_id == load().model_id
+  assert registry.entropy_coder_folder(registry.find(tmp_path / "copy")) is not None
+
+
+def test_a_model_may_have_no_entropy_coder(tmp_path: pathlib.Path) -> None:
+  shutil.copytree(registry.find().folder, tmp_path / "copy")
+  shutil.rmtree(tmp_path / "copy" / registry.ENTROPY_CODER_FOLDER)
+  assert registry.entropy_coder_folder(registry.find(tmp_path / "copy")) is None
 
 
 def test_what_is_missing_or_wrong_is_named(tmp_path: pathlib.Path) -> None:

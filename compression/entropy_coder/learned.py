@@ -8,8 +8,6 @@ A released one is a folder of two files:
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import hashlib
 import json
 import math
@@ -19,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import threadpoolctl
 
 from compression.configuration import parse_json, refuse_unknown
 from compression.entropy_coder import fixed_point, models, range_coder
 from compression.entropy_coder.configs import ModelConfig
 from compression.entropy_coder.integer_model import IntegerModel, Read
+from compression.entropy_coder.threads import few_threads
 from compression.errors import ConfigError, FormatError, ModelError, RangeError
 from compression.files import atomic_write, make_folder
 from compression.npz import read_arrays
@@ -34,9 +32,6 @@ WEIGHTS_FILE = "weights.npz"
 
 _PROBABILITIES = "probabilities"
 _TABLES_ID_BYTES = 2
-
-_PLACES_FOR_THREADS = 128 * 128
-"""An image of 2048 x 2048 pixels; on two cores more threads gain nothing below that."""
 
 
 class LearnedCoder:
@@ -73,7 +68,7 @@ class LearnedCoder:
       RangeError: if T or the bits of a place are not what the coder was trained for.
     """
     self._check(len(bits), bits.shape[-1], RangeError)
-    with _threads(bits.shape[1:3]):
+    with few_threads(bits.shape[1:3]):
       layers = self._model.encode(bits)
       return [range_coder.encode(self._lookup, layer.indexes, layer.bits) for layer in layers]
 
@@ -89,7 +84,7 @@ class LearnedCoder:
     for number, payload in enumerate(payloads, 1):
       if len(payload) < self._shortest(shape):
         raise FormatError(f"layer {number} has {len(payload)} bytes, too few for so large an image")
-    with _threads(shape[:2]):
+    with few_threads(shape[:2]):
       return np.stack(list(self._model.decode(shape, self._readers(payloads))))
 
   def memory_bytes(self, layers: int, shape: tuple[int, int, int]) -> int:
@@ -118,16 +113,6 @@ class LearnedCoder:
   def _readers(self, payloads: Sequence[bytes]) -> Iterator[Read]:
     for payload in payloads:
       yield _reader(self._lookup, payload)
-
-
-def _threads(places: tuple[int, ...]) -> contextlib.AbstractContextManager[Any]:
-  """How many threads NumPy multiplies matrices with: small ones wait longer than they compute."""
-  return _blas().limit(limits=1 if math.prod(places) < _PLACES_FOR_THREADS else None)
-
-
-@functools.cache
-def _blas() -> Any:
-  return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
 def _reader(lookup: tf.Tensor, payload: bytes) -> Read:

@@ -1,0 +1,50 @@
+"""Claims about the command line `tools/compare_entropy_coders.py`."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+
+import compression
+from compression import registry
+from tests.entropy_coder.examples import make_coder, make_model
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def run(folder, *arguments):
+  """Status, standard output and standard error of the program, started in this folder."""
+  command = [sys.executable, str(ROOT / "tools/compare_entropy_coders.py"), *arguments]
+  done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+  return done.returncode, done.stdout, done.stderr
+
+
+def test_the_table_is_of_real_bytes(tmp_path, photo):
+  Image.fromarray(photo[100:171, 200:290]).save(tmp_path / "a.png")
+  folder = registry.entropy_coder_folder(registry.find())
+  make_coder(make_model(layer_depth=32, layer_count=16), tmp_path / "random")
+  status, out, err = run(tmp_path, "--images=*.png", f"--coders={folder},random")
+  assert (status, err) == (0, "")
+  head, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in out.splitlines()]
+  assert head[2:7] == [f"saved at {t}" for t in (1, 2, 4, 8, 16)]
+  assert [row[:2] for row in rows] == [[str(folder), "interlaced"], ["random", "interlaced"]]
+  codec = compression.load()
+  bits = codec.encode(np.ascontiguousarray(photo[100:171, 200:290]))
+  payloads = codec.entropy_coder("learned").encode(bits)
+  for column, t in zip(range(2, 7), (1, 2, 4, 8, 16)):
+    saved = 1 - sum(map(len, payloads[:t])) * 8 / bits[:t].size
+    assert rows[0][column] == f"{saved:.1%}"
+    assert float(rows[0][column][:-1]) > float(rows[1][column][:-1])
+  assert all(float(cell) >= 0 for row in rows for cell in row[7:])
+
+
+def test_what_is_no_coder_is_named(tmp_path, photo):
+  Image.fromarray(photo[:20, :20]).save(tmp_path / "a.png")
+  status, out, err = run(tmp_path, "--images=*.png", "--coders=gone")
+  assert (status, out) == (1, "")
+  assert "gone/config.json: cannot be read" in err and err.count("\n") == 1
+  assert run(tmp_path, "--images=*.png")[0] == 2
