@@ -117,7 +117,7 @@ def test_a_killed_run_goes_on(tmp_path, codes):
   folder = tmp_path / "run"
   command = [sys.executable, "-m", "compression.entropy_coder.train", f"--train_dir={folder}"]
   process = subprocess.Popen([*command, f"--codes={codes}", *flags], stdout=subprocess.DEVNULL)
-  while process.poll() is None and not list(folder.glob("checkpoints/ckpt-*.index")):
+  while process.poll() is None and not (folder / "checkpoints/checkpoint").exists():
     time.sleep(0.05)
   os.kill(process.pid, signal.SIGKILL)
   process.wait()
