@@ -38,6 +38,9 @@ setup(
     "demo": PHOTOS,
     "dev": [
       *PHOTOS,
+      # Checks of our BD-rate and PSNR-HVS.
+      "bjontegaard>=1.3,<2",
+      "psnr-hvsm>=0.2,<0.4",
       "hypothesis>=6.140,<7",
       "mypy>=1.19,<3",
       "pytest>=8.4,<10",

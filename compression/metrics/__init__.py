@@ -1,9 +1,26 @@
-"""How close two images are: PSNR and MS-SSIM.
+"""How close two images are, and how good a codec is over its rates.
 
-Importing this loads no TensorFlow; only calling `ms_ssim` does.
+    psnr, ssim, ms_ssim, psnr_hvs, psnr_hvs_m     of images
+    area_under_curve, bd_rate, bd_psnr            of points (bits per pixel, quality)
+
+Importing this loads no TensorFlow; only calling `ssim` and `ms_ssim` does.
 """
 
+from compression.metrics.bjontegaard import bd_psnr, bd_rate
+from compression.metrics.curves import CurveError, area_under_curve
 from compression.metrics.ms_ssim import ms_ssim
 from compression.metrics.psnr import psnr
+from compression.metrics.psnr_hvs import psnr_hvs, psnr_hvs_m
+from compression.metrics.ssim import ssim
 
-__all__ = ["ms_ssim", "psnr"]
+__all__ = [
+  "CurveError",
+  "area_under_curve",
+  "bd_psnr",
+  "bd_rate",
+  "ms_ssim",
+  "psnr",
+  "psnr_hvs",
+  "psnr_hvs_m",
+  "ssim",
+]

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from compression.errors import ImageError
-from compression.metrics.psnr import check_pair
+from compression.metrics.pairs import check_uint8_pair
 
 # Z. Wang, E. P. Simoncelli and A. C. Bovik, "Multi-scale structural similarity for image quality
 # assessment", Asilomar 2003, section 3.2: the exponents of the scales, full size first.
@@ -44,17 +43,8 @@ def ms_ssim(original: Any, compared: Any) -> float | np.ndarray:
   """
   import tensorflow as tf  # here, so that PSNR and the tools that need no networks start at once
 
-  original, compared = check_pair(original, compared)
-  for image in (original, compared):
-    if image.dtype != np.uint8:
-      raise ImageError(f"MS-SSIM takes uint8 images. Received: dtype {image.dtype}")
-  side = min(original.shape[-3:-1])
-  if side < MIN_SIDE:
-    raise ImageError(
-      f"MS-SSIM takes images with sides of at least {MIN_SIDE} pixels. "
-      f"Received: shape {original.shape}"
-    )
-  weights = scale_weights(side)
+  original, compared = check_uint8_pair("MS-SSIM", MIN_SIDE, original, compared)
+  weights = scale_weights(min(original.shape[-3:-1]))
 
   def of_one(a: np.ndarray, b: np.ndarray) -> float:
     # One image at a time: TensorFlow keeps a dozen float32 copies of what it is given.

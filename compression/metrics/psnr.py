@@ -6,40 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from compression.errors import ImageError
+from compression.metrics.pairs import check_pair
 
 _ROWS = 256  # handled at a time, so that a large photo needs no second copy of itself in float64
-
-
-def check_pair(original: Any, compared: Any) -> tuple[np.ndarray, np.ndarray]:
-  """Refuses what cannot be compared; returns both as NumPy arrays of one shape.
-
-  Args:
-    original, compared: [H, W, 3] or [N, H, W, 3] with H, W >= 1, real numbers; arrays or tensors.
-
-  Raises:
-    ImageError: if one is no such array, or their shapes differ.
-  """
-  pair = []
-  for image in (original, compared):
-    array = np.asarray(image)
-    shape = array.shape
-    if array.dtype.kind not in "uif" or len(shape) not in (3, 4) or shape[-1] != 3:
-      fit = False
-    else:
-      fit = min(shape[-3:]) > 0
-    if not fit:
-      raise ImageError(
-        "images to compare are arrays [height, width, 3] or [count, height, width, 3]. "
-        f"Received: shape {shape}, dtype {array.dtype}"
-      )
-    pair.append(array)
-  if pair[0].shape != pair[1].shape:
-    raise ImageError(
-      "images to compare must have the same shape. "
-      f"Received: shapes {pair[0].shape} and {pair[1].shape}"
-    )
-  return pair[0], pair[1]
 
 
 def psnr(original: Any, compared: Any, max_value: float = 255.0) -> float | np.ndarray:
