@@ -157,10 +157,7 @@ def read_config(folder: pathlib.Path) -> tuple[str, ModelConfig]:
     ConfigError: if it is not understood.
   """
   file = folder / CONFIG_FILE
-  try:
-    values = parse_json(file.read_text("utf-8"), f"{file}:")
-  except (OSError, UnicodeDecodeError) as error:
-    raise ModelError(f"{file}: cannot be read: {error}") from error
+  values = _read_values(file)
   try:
     refuse_unknown(values, ("model", "config"))
     name = values.get("model")
@@ -178,7 +175,8 @@ def load(folder: pathlib.Path) -> LearnedCoder:
   """
   name, config = read_config(folder)
   arrays = _read_arrays(folder / WEIGHTS_FILE)
-  tables_id = _tables_id({"model": name, "config": config.to_dict()}, arrays)
+  # As it was saved: settings that later versions add must not change what files are called.
+  tables_id = _tables_id(_read_values(folder / CONFIG_FILE), arrays)
   try:
     probabilities = arrays.pop(_PROBABILITIES)
     model = models.find(name).integer(config, arrays)
@@ -186,6 +184,13 @@ def load(folder: pathlib.Path) -> LearnedCoder:
   except (KeyError, ValueError, IndexError) as error:
     reason = str(error).partition("\n")[0]
     raise ModelError(f"{folder / WEIGHTS_FILE}: does not fit {CONFIG_FILE}: {reason}") from error
+
+
+def _read_values(file: pathlib.Path) -> Any:
+  try:
+    return parse_json(file.read_text("utf-8"), f"{file}:")
+  except (OSError, UnicodeDecodeError) as error:
+    raise ModelError(f"{file}: cannot be read: {error}") from error
 
 
 def _read_arrays(file: pathlib.Path) -> dict[str, np.ndarray]:

@@ -130,6 +130,17 @@ def test_the_version_is_that_of_the_tables(folder, coder):
   assert learned.load(folder).tables_id != coder.tables_id
 
 
+def test_the_version_is_that_of_the_configuration_as_saved(folder):
+  version = learned.load(folder).tables_id
+  values = json.loads((folder / learned.CONFIG_FILE).read_text())
+  assert values["config"].pop("raster_layers") == 1  # the default, as a later setting's would be
+  (folder / learned.CONFIG_FILE).write_text(json.dumps(values))
+  without = learned.load(folder).tables_id
+  values["config"]["raster_layers"] = 1
+  (folder / learned.CONFIG_FILE).write_text(json.dumps(values))
+  assert learned.load(folder).tables_id == version != without
+
+
 @pytest.mark.parametrize(
   "text, error, message",
   [
