@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 from compression.errors import OutputError
@@ -80,3 +81,63 @@ def atomic_write(path: str | os.PathLike[str], overwrite: bool = True) -> Iterat
     with contextlib.suppress(FileNotFoundError):
       os.unlink(temporary)
     raise
+
+
+def check_folder(path: str | os.PathLike[str], overwrite: bool, contents: Collection[str]) -> None:
+  """Refuses an output folder that cannot be written, before any work is done for it.
+
+  Args:
+    contents: the names that such a folder holds. One with anything else in it is not replaced, so
+      that a slip of the pen does not cost a folder of photos.
+
+  Raises:
+    OutputError: if `path` exists and `overwrite` is false, or is something else than such a folder.
+  """
+  path = pathlib.Path(path)
+  if not os.path.lexists(path):
+    return
+  if not overwrite:
+    raise OutputError(f"{path}: exists already; --overwrite replaces it")
+  if path.is_symlink() or not path.is_dir():
+    raise OutputError(f"{path}: is not a folder, and so not replaced")
+  foreign = sorted(set(os.listdir(path)) - set(contents))
+  if foreign:
+    raise OutputError(f"{path}: holds {foreign[0]}, and so is not replaced")
+
+
+@contextlib.contextmanager
+def atomic_folder(
+  path: str | os.PathLike[str], overwrite: bool, contents: Collection[str]
+) -> Iterator[pathlib.Path]:
+  """A new folder that takes the place of `path` when the block ends without an exception.
+
+  It is made beside `path` under another name, which is changed at the end; on any error it is
+  removed, and an old folder stays as it was. A process that is killed by SIGKILL leaves it under
+  that other name, `.NAME.*.part`. Folders above `path` are made if need be.
+
+  Raises:
+    OutputError: as `check_folder`, or if `path` cannot be written.
+  """
+  path = pathlib.Path(os.path.abspath(path))
+  check_folder(path, overwrite, contents)
+  make_folder(path.parent)
+  temporary = None
+  try:
+    temporary = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    new, old = os.path.join(temporary, "new"), os.path.join(temporary, "old")
+    os.mkdir(new)
+    yield pathlib.Path(new)
+    check_folder(path, overwrite, contents)  # it may have come to exist meanwhile
+    if path.exists():
+      os.rename(path, old)
+    try:
+      os.rename(new, path)
+    except BaseException:
+      if os.path.exists(old):
+        os.rename(old, path)
+      raise
+  except OSError as error:
+    raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+  finally:
+    if temporary is not None:
+      shutil.rmtree(temporary, ignore_errors=True)

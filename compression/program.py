@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -63,6 +64,11 @@ def require(argv: list[str], *required: flags.FlagHolder) -> list[str]:
     if not flag.value:
       raise UsageError(f"--{flag.name} is missing; --help shows the usage")
   return [str(flag.value) for flag in required]
+
+
+def end_cleanly_when_terminated() -> None:
+  """From now on SIGTERM, too, removes what is half-written, as Ctrl-C does."""
+  signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def warn(message: str) -> None:

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from compression.errors import OutputError
-from compression.files import atomic_write, check_output, make_folder
+from compression.files import atomic_folder, atomic_write, check_folder, check_output, make_folder
 
 
 def test_the_file_appears_only_when_the_block_ends(tmp_path: pathlib.Path) -> None:
@@ -92,3 +92,91 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: pathlib.Path) -> None:
   process.send_signal(signal.SIGKILL)
   process.wait()
   assert path.read_bytes() == b"old"
+
+
+def _contents(folder: pathlib.Path) -> dict[str, str]:
+  return {file.name: file.read_text() for file in folder.iterdir()}
+
+
+def test_a_folder_appears_only_when_the_block_ends(tmp_path: pathlib.Path) -> None:
+  path = tmp_path / "x" / "out"
+  with atomic_folder(path, overwrite=False, contents=["a"]) as folder:
+    (folder / "a").write_text("new")
+    assert not path.exists()
+  assert _contents(path) == {"a": "new"}
+  assert os.listdir(path.parent) == ["out"]
+  (tmp_path / "ordinary").mkdir()
+  assert path.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+
+
+def test_an_old_folder_is_kept_or_replaced_as_a_whole(tmp_path: pathlib.Path) -> None:
+  path = tmp_path / "out"
+  path.mkdir()
+  (path / "a").write_text("old")
+  with pytest.raises(OutputError, match="out: exists already; --overwrite replaces it"):
+    with atomic_folder(path, overwrite=False, contents=["a", "b"]):
+      pass
+  for error in (KeyError, KeyboardInterrupt):
+    with pytest.raises(error), atomic_folder(path, overwrite=True, contents=["a", "b"]) as folder:
+      (folder / "a").write_text("half")
+      raise error
+  assert _contents(path) == {"a": "old"}
+  with atomic_folder(path, overwrite=True, contents=["a", "b"]) as folder:
+    (folder / "b").write_text("new")
+    assert _contents(path) == {"a": "old"}
+  assert _contents(path) == {"b": "new"}
+  assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_folder_that_comes_late_is_kept(tmp_path: pathlib.Path) -> None:
+  path = tmp_path / "out"
+  with pytest.raises(OutputError, match="exists already"):
+    with atomic_folder(path, overwrite=False, contents=["a"]) as folder:
+      (folder / "a").write_text("ours")
+      path.mkdir()
+      (path / "a").write_text("theirs")
+  assert _contents(path) == {"a": "theirs"}
+  assert os.listdir(tmp_path) == ["out"]
+
+
+def test_an_old_folder_comes_back_if_the_new_one_cannot_take_its_place(
+  tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  path = tmp_path / "out"
+  path.mkdir()
+  (path / "a").write_text("old")
+  rename = os.rename
+
+  def fails(source: str, target: object) -> None:
+    if str(source).endswith("new"):
+      raise OSError(28, "No space left on device")
+    rename(source, target)
+
+  monkeypatch.setattr(os, "rename", fails)
+  with pytest.raises(OutputError, match="cannot be written: No space left"):
+    with atomic_folder(path, overwrite=True, contents=["a"]):
+      pass
+  assert _contents(path) == {"a": "old"}
+  assert os.listdir(tmp_path) == ["out"]
+
+
+def test_folders_of_others_are_never_replaced(tmp_path: pathlib.Path) -> None:
+  (tmp_path / "photos").mkdir()
+  (tmp_path / "photos" / "cat").touch()
+  (tmp_path / "file").touch()
+  (tmp_path / "link").symlink_to(tmp_path / "photos")
+  (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+  for name, message in {
+    "photos": "photos: holds cat, and so is not replaced",
+    "file": "file: is not a folder",
+    "link": "link: is not a folder",
+    "dangling": "dangling: is not a folder",
+  }.items():
+    with pytest.raises(OutputError, match=message):
+      check_folder(tmp_path / name, overwrite=True, contents=["a"])
+    with pytest.raises(OutputError, match="exists already"):
+      check_folder(tmp_path / name, overwrite=False, contents=["a"])
+  check_folder(tmp_path / "new", overwrite=False, contents=["a"])
+  with pytest.raises(OutputError, match="cannot be written|cannot be made"):
+    with atomic_folder("/proc/nothing", overwrite=False, contents=["a"]):
+      pass

@@ -1,0 +1,16 @@
+"""Models for programs that do not have this package: one folder with all the formats.
+
+    <export_dir>/encoder/1, decoder/1   saved_model.py: TensorFlow SavedModels, and what they
+                                        are made of:
+        loops.py                        the loops over E and D
+        packing.py                      bits in bytes, padding and cropping
+        rnic.py, checksums.py           `.rnic` files, made and read by the graph
+        photos.py                       PNG and JPEG files
+        checks.py                       what is refused, and in which words
+        warmup.py                       the requests that a server runs before the first one
+
+Everything in a graph is a core TensorFlow operation.
+"""
+
+EXPORTED = ("encoder", "decoder")
+"""What an export folder holds; `--overwrite` replaces no folder in which there is anything else."""

@@ -1,0 +1,148 @@
+"""The export as a program: all of a folder or nothing."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from compression.image_coder import archives, weights
+from compression.image_coder.codec import ImageCoder
+from compression.image_coder.config import CodecConfig
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+  """A folder with a small model, as training writes it."""
+  folder = tmp_path_factory.mktemp("model")
+  config = CodecConfig(unit="gru", width=1 / 32, iterations=2)
+  (folder / "config.json").write_text(config.to_json())
+  named = weights.named_variables(ImageCoder(config))
+  archives.save_weights({name: value.numpy() for name, value in named.items()}, folder)
+  return folder
+
+
+def _start(folder: pathlib.Path, *args: str) -> subprocess.Popen:
+  environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+  environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
+  return subprocess.Popen(
+    [sys.executable, "-m", "compression.export", *args],
+    cwd=folder,
+    env=environment,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def _export(folder: pathlib.Path, *args: str) -> tuple[int, str, str]:
+  """Status, stdout and stderr."""
+  process = _start(folder, *args)
+  out, err = process.communicate()
+  return process.returncode, out, err
+
+
+def _fails(folder: pathlib.Path, message: str, *args: str, status: int = 1) -> None:
+  """Asserts one line with this message, and that nothing is written."""
+  before = sorted(folder.rglob("*"))
+  code, out, err = _export(folder, *args)
+  assert (code, out) == (status, "")
+  assert err.startswith("error: ") and message in err and len(err.splitlines()) == 1, err
+  assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_a_model_is_exported_kept_and_replaced(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
+  flags = [f"--model={model}", "--export_dir=some/export", "--format=saved_model"]
+  status, out, err = _export(tmp_path, *flags)
+  assert (status, err) == (0, "")
+  export = tmp_path / "some/export"
+  for name, line in zip(("decoder", "encoder"), out.splitlines()):
+    size = sum(file.stat().st_size for file in (export / name).rglob("*") if file.is_file())
+    assert line == f"some/export/{name}: {size} bytes"
+    assert (export / name / "1/saved_model.pb").is_file()
+    assert (export / name / "1/assets.extra/tf_serving_warmup_requests").is_file()
+  assert len(out.splitlines()) == 2
+  assert os.listdir(tmp_path / "some") == ["export"]  # nothing temporary
+
+  _fails(tmp_path, "some/export: exists already; --overwrite replaces it", *flags)
+
+  shutil.rmtree(export / "encoder")
+  status, _, err = _export(tmp_path, *flags, "--overwrite")
+  assert (status, err) == (0, "")
+  assert (export / "encoder/1/saved_model.pb").is_file()
+  assert os.listdir(tmp_path / "some") == ["export"]
+
+  (export / "encoder/1/saved_model.pb").write_bytes(b"old")
+  process = _start(tmp_path, *flags, "--overwrite")
+  _interrupt(process, tmp_path / "some", signal.SIGTERM)
+  assert (export / "encoder/1/saved_model.pb").read_bytes() == b"old"
+
+
+def test_what_is_wrong_is_one_line(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
+  (tmp_path / "photos").mkdir()
+  (tmp_path / "photos/cat.jpg").touch()
+  (tmp_path / "file").touch()
+  _fails(tmp_path, "no such model or folder", "--model=gone", "--export_dir=a")
+  _fails(tmp_path, "'h5' is not supported", "--format=h5", "--export_dir=a")
+  _fails(tmp_path, "--export_dir is missing", status=2)
+  _fails(tmp_path, "unexpected argument", "a", "--export_dir=a", status=2)
+  flags = [f"--model={model}", "--overwrite"]
+  _fails(tmp_path, "photos: holds cat.jpg, and so is not replaced", *flags, "--export_dir=photos")
+  _fails(tmp_path, "holds", *flags, "--export_dir=.")
+  _fails(tmp_path, "file: is not a folder", *flags, "--export_dir=file")
+  _fails(tmp_path, "file: cannot be made", *flags, "--export_dir=file/export")
+  _fails(tmp_path, "cannot be written", *flags, "--export_dir=/proc/export")
+
+
+def test_a_damaged_model_leaves_nothing(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
+  broken = tmp_path / "broken"
+  shutil.copytree(model, broken)
+  (broken / "decoder.npz").write_bytes(b"PK")
+  _fails(tmp_path, "decoder.npz", "--model=broken", "--export_dir=export")
+
+
+def _interrupt(process: subprocess.Popen, folder: pathlib.Path, number: int) -> None:
+  """Sends a signal as soon as part of an export has been written below the folder."""
+  try:
+    while not list(folder.glob(".export.*.part/new/*/1/variables/*")):
+      assert process.poll() is None, process.communicate()
+      time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+  finally:
+    process.kill()
+  assert out == ""
+  if number == signal.SIGKILL:
+    return
+  assert process.returncode == 128 + number
+  assert err == ("error: interrupted\n" if number == signal.SIGINT else "")
+  assert not list(folder.glob(".*")), "something temporary is left"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_export_leaves_no_half_written_folder(
+  tmp_path: pathlib.Path, model: pathlib.Path, number: int
+) -> None:
+  flags = [f"--model={model}", "--export_dir=export"]
+  _interrupt(_start(tmp_path, *flags), tmp_path, number)
+  assert not (tmp_path / "export").exists()
+  if number == signal.SIGKILL:
+    status, _, err = _export(tmp_path, *flags)
+    assert (status, err) == (0, "")
+
+
+def test_the_help_names_the_formats(tmp_path: pathlib.Path) -> None:
+  status, out, _ = _export(tmp_path, "--help")
+  assert status == 0
+  for word in ("--model", "--export_dir", "--format", "saved_model", "--overwrite"):
+    assert word in out

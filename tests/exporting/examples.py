@@ -1,0 +1,49 @@
+"""What the tests of exports share: small codecs with random weights, and files of images."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from compression.codec import Codec
+from compression.image_coder import weights
+from compression.image_coder.codec import ImageCoder
+from compression.image_coder.config import CodecConfig
+
+WIDTH = 1 / 32
+"""The smallest width that is allowed."""
+
+MODEL_ID = b"examples"
+
+_GAIN = 3.0  # keeps the signals of random networks about as large as those of trained ones
+_BIAS = 0.2
+
+
+def small_codec(**config: object) -> Codec:
+  """A codec of the smallest width with random weights."""
+  model = ImageCoder(CodecConfig(**{"width": WIDTH, "iterations": 4, **config}))
+  rng = np.random.default_rng(1)
+  for name, variable in sorted(weights.named_variables(model).items()):
+    scale = _BIAS
+    if variable.shape.rank > 1:
+      gain = 1 if name.startswith("gain_estimator/") else _GAIN
+      scale = gain / np.sqrt(np.prod(variable.shape[:-1]))
+    variable.assign(rng.normal(0, scale, variable.shape))
+  return Codec("small", model, MODEL_ID)
+
+
+def encoded(image: np.ndarray | Image.Image, kind: str = "PNG", **options: object) -> bytes:
+  """The bytes of an image file."""
+  buffer = io.BytesIO()
+  opened = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+  opened.save(buffer, kind, **options)
+  return buffer.getvalue()
+
+
+def pixels(file: bytes) -> np.ndarray:
+  """The pixels of a PNG file that a graph made: uint8 [H, W, 3]."""
+  with Image.open(io.BytesIO(file)) as image:
+    assert (image.format, image.mode) == ("PNG", "RGB")
+    return np.asarray(image)
