@@ -1,7 +1,7 @@
 """Keras layers of the codec: what a Keras user imports.
 
 The recurrent cells, the binarizer and the gain estimator are those of the image networks; the
-others mirror the blocks of the 2017 release's entropy coder.
+others mirror the blocks of the 2017 release's entropy coder; InterlacedConv2D is our own.
 """
 
 from compression.layers.associative_lstm import AssociativeLSTMState, ConvAssociativeLSTM
@@ -16,6 +16,7 @@ from compression.layers.initializers import (
   RectifierInitializer,
   RsqrtInitializer,
 )
+from compression.layers.interlaced_conv import InterlacedConv2D
 from compression.layers.lstm import ConvLSTM, LSTMState
 from compression.layers.masked_conv import (
   DepthOrderConv2D,
@@ -46,6 +47,7 @@ __all__ = [
   "GaussianInitializer",
   "GroupRasterScanConv2D",
   "InFillingConv2D",
+  "InterlacedConv2D",
   "LSTMState",
   "LineOperator",
   "Linear",
