@@ -21,11 +21,9 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import program
+from compression import program, registry
 from compression.datasets.code_archives import read_codes
 from compression.errors import FormatError, ModelError
-
-CODER = "entropy_coder"  # what a run calls the folder of its result
 
 _MODEL = flags.DEFINE_string("model", None, "the probability model (default: the run's)")
 _MODEL_CONFIG = flags.DEFINE_string("model_config", None, "its JSON file (default: the run's)")
@@ -79,7 +77,7 @@ def _architecture(folder: pathlib.Path) -> tuple[str, Any]:
   if _MODEL.value is not None:
     kind = models.find(_MODEL.value).config
     return _MODEL.value, entropy_config.read(str(_MODEL_CONFIG.value), kind)
-  return learned.read_config(folder / CODER)
+  return learned.read_config(folder / registry.ENTROPY_CODER_FOLDER)
 
 
 def _code_lengths(name: str, config: Any, prefix: str, bits: np.ndarray) -> np.ndarray:

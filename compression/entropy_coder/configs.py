@@ -7,6 +7,8 @@ import dataclasses
 from compression.configuration import JsonConfig
 from compression.errors import ConfigError
 
+DEFAULT_MODEL = "interlaced"
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig(JsonConfig):

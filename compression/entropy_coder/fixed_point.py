@@ -15,6 +15,8 @@ Compression with Latent-Variable Models*, ICLR 2019). The functions take and giv
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from compression.errors import ModelError
@@ -57,6 +59,26 @@ def to_biases(values: np.ndarray, name: str) -> np.ndarray:
   if not (np.abs(values) <= BIAS_LIMIT).all():
     raise ModelError(f"{name}: has biases beyond {BIAS_LIMIT:g}, which have no integer form")
   return np.rint(np.asarray(values, np.float64) * 2**_SUM_BITS).astype(np.int32)
+
+
+def to_integers(
+  weights: Mapping[str, np.ndarray], mask: Callable[[str, np.ndarray], np.ndarray]
+) -> dict[str, np.ndarray]:
+  """Trained weights by name: kernels, multiplied by their masks, to int16, all others to int32.
+
+  Args:
+    weights: float arrays; the names of kernels end in `kernel`.
+    mask: (name, kernel) -> what it is multiplied by.
+
+  Raises:
+    ModelError: if one is too large.
+  """
+  return {
+    name: to_weights(values * mask(name, values), name)
+    if name.endswith("kernel")
+    else to_biases(values, name)
+    for name, values in weights.items()
+  }
 
 
 def rescale(sums: np.ndarray, bits: int) -> np.ndarray:

@@ -36,15 +36,12 @@ def integer_arrays(
   Raises:
     ModelError: if one is too large for an integer form.
   """
-  arrays = {}
-  for name, values in weights.items():
-    if not name.endswith("/kernel"):
-      arrays[name] = fixed_point.to_biases(values, name)
-      continue
+
+  def mask(name: str, kernel: np.ndarray) -> np.ndarray:
     group, part, _ = name.split("/")
-    mask = _masks(config, int(group[len("kernels") :])).get(part, np.ones(1))
-    arrays[name] = fixed_point.to_weights(values * mask, name)
-  return arrays
+    return _masks(config, int(group[len("kernels") :])).get(part, np.ones(1))
+
+  return fixed_point.to_integers(weights, mask)
 
 
 class IntegerInterlaced:

@@ -65,12 +65,7 @@ def integer_arrays(
   Raises:
     ModelError: if one is too large for an integer form.
   """
-  arrays = {}
-  for name, values in weights.items():
-    if name.endswith("/bias"):
-      arrays[name] = fixed_point.to_biases(values, name)
-    else:
-      arrays[name] = fixed_point.to_weights(values * _mask(name, values), name)
+  arrays = fixed_point.to_integers(weights, _mask)
   x = np.arange(-TABLE_HALF, TABLE_HALF) / 2**TABLE_BITS
   for name, values in zip(_TABLES, (1 / (1 + np.exp(-x)), np.tanh(x))):
     arrays[name] = np.clip(np.rint(values * ONE), 1 - ONE, ONE - 1).astype(np.int16)

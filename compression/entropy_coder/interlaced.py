@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from compression.entropy_coder.configs import InterlacedConfig
-from compression.entropy_coder.progressive import split_layers
+from compression.entropy_coder.probability_model import ProbabilityModel, split_layers
 from compression.layers.interlaced_conv import InterlacedConv2D
 from compression.layers.masked_conv import GroupRasterScanConv2D, PaddedConv2D, RasterScanConv2D
 from compression.layers.recurrent_cell import REGISTRATION
@@ -136,7 +136,7 @@ def _grouped(depth: int, group_in: int, group_out: int, strict: bool = True) -> 
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
-class Interlaced(tf.keras.Model):
+class Interlaced(ProbabilityModel):
   """The probability model for all layers; the module's docstring draws one.
 
   Args:
@@ -153,21 +153,15 @@ class Interlaced(tf.keras.Model):
     ValueError: if the codes have a depth that does not fit the configuration.
   """
 
+  config_class = InterlacedConfig
+
   def __init__(self, config: InterlacedConfig, **kwargs: Any):
-    super().__init__(**kwargs)
-    self.config = config
+    super().__init__(config, **kwargs)
     self.kernels = [
       LayerKernels(config, raster=i < config.raster_layers, has_state=i > 0, name=f"kernels{i}")
       for i in range(config.sets)
     ]
     self.biases = [LayerBiases(config, name=f"biases{k}") for k in range(config.layer_count)]
-
-  def get_config(self) -> dict[str, Any]:
-    return {**super().get_config(), "config": self.config.to_dict()}
-
-  @classmethod
-  def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Interlaced:
-    return cls(**{**config, "config": InterlacedConfig.from_dict(config["config"])})
 
   def build(self, input_shape: Any = None) -> None:
     """Makes all weights, also of layers that the first codes do not have."""
@@ -176,12 +170,6 @@ class Interlaced(tf.keras.Model):
       if not layer.built:
         layer.build()
     self.built = True
-
-  def get_build_config(self) -> dict[str, Any]:
-    return {"input_shape": None}  # so that Keras builds what it loads
-
-  def build_from_config(self, config: dict[str, Any]) -> None:
-    self.build()
 
   def call(self, codes: tf.Tensor, training: bool | None = None) -> InterlacedOutput:
     config, state = self.config, None

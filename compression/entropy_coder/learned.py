@@ -156,14 +156,8 @@ def read_config(folder: pathlib.Path) -> tuple[str, ModelConfig]:
     ModelError: if it cannot be read.
     ConfigError: if it is not understood.
   """
-  file = folder / CONFIG_FILE
-  values = _read_values(file)
-  try:
-    refuse_unknown(values, ("model", "config"))
-    name = values.get("model")
-    return name, models.find(name).config.from_dict(values.get("config", {}))
-  except ConfigError as error:
-    raise ConfigError(f"{file}: {error}") from error
+  name, config, _ = _read_config(folder / CONFIG_FILE)
+  return name, config
 
 
 def load(folder: pathlib.Path) -> LearnedCoder:
@@ -173,10 +167,10 @@ def load(folder: pathlib.Path) -> LearnedCoder:
     ModelError: if it cannot be read or is damaged.
     ConfigError: if its configuration is not understood.
   """
-  name, config = read_config(folder)
+  name, config, saved = _read_config(folder / CONFIG_FILE)
   arrays = _read_arrays(folder / WEIGHTS_FILE)
   # As it was saved: settings that later versions add must not change what files are called.
-  tables_id = _tables_id(_read_values(folder / CONFIG_FILE), arrays)
+  tables_id = _tables_id(saved, arrays)
   try:
     probabilities = arrays.pop(_PROBABILITIES)
     model = models.find(name).integer(config, arrays)
@@ -186,11 +180,18 @@ def load(folder: pathlib.Path) -> LearnedCoder:
     raise ModelError(f"{folder / WEIGHTS_FILE}: does not fit {CONFIG_FILE}: {reason}") from error
 
 
-def _read_values(file: pathlib.Path) -> Any:
+def _read_config(file: pathlib.Path) -> tuple[str, ModelConfig, Any]:
+  """The name, the configuration, and both as they were saved."""
   try:
-    return parse_json(file.read_text("utf-8"), f"{file}:")
+    saved = parse_json(file.read_text("utf-8"), f"{file}:")
   except (OSError, UnicodeDecodeError) as error:
     raise ModelError(f"{file}: cannot be read: {error}") from error
+  try:
+    refuse_unknown(saved, ("model", "config"))
+    name = saved.get("model")
+    return name, models.find(name).config.from_dict(saved.get("config", {})), saved
+  except ConfigError as error:
+    raise ConfigError(f"{file}: {error}") from error
 
 
 def _read_arrays(file: pathlib.Path) -> dict[str, np.ndarray]:

@@ -15,8 +15,6 @@ from compression.entropy_coder.configs import InterlacedConfig, ModelConfig, Pro
 from compression.entropy_coder.integer_model import IntegerModel
 from compression.errors import ConfigError
 
-DEFAULT_MODEL = "interlaced"
-
 
 class Family(NamedTuple):
   """A kind of probability model.

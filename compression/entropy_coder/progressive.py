@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from compression.entropy_coder.configs import ProgressiveConfig
+from compression.entropy_coder.probability_model import ProbabilityModel, split_layers
 from compression.layers.code_length import CodeLength, sign_to_zero_one
 from compression.layers.conv2d_lstm import Conv2DLSTM, RasterScanConv2DLSTM
 from compression.layers.masked_conv import PaddedConv2D, RasterScanConv2D
@@ -103,7 +104,7 @@ class BRNNPredictor(tf.keras.layers.Layer):
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
-class Progressive(tf.keras.Model):
+class Progressive(ProbabilityModel):
   """The probability model for all layers; the module's docstring draws one.
 
   Under Keras' global policy mixed_bfloat16 the networks compute in bfloat16; predictions and code
@@ -123,9 +124,10 @@ class Progressive(tf.keras.Model):
     ValueError: if the codes have a depth that does not fit the configuration.
   """
 
+  config_class = ProgressiveConfig
+
   def __init__(self, config: ProgressiveConfig, **kwargs: Any):
-    super().__init__(**kwargs)
-    self.config = config
+    super().__init__(config, **kwargs)
     depth, layers = config.layer_depth, range(config.layer_count)
     self.predictors = [BRNNPredictor(depth, name=f"predictor{k}") for k in layers]
     self.state_blocks = [
@@ -145,13 +147,6 @@ class Progressive(tf.keras.Model):
     )
     self.code_length = CodeLength(name="code_length")
 
-  def get_config(self) -> dict[str, Any]:
-    return {**super().get_config(), "config": self.config.to_dict()}
-
-  @classmethod
-  def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Progressive:
-    return cls(**{**config, "config": ProgressiveConfig.from_dict(config["config"])})
-
   def build(self, input_shape: Any = None) -> None:
     """Makes all weights, also of layers that the first codes do not have."""
     codes = tf.TensorShape([None, None, None, self.config.layer_depth])
@@ -166,12 +161,6 @@ class Progressive(tf.keras.Model):
         shape = tf.TensorShape([None, None, None, block.depth])
       operator.built = True
     self.built = True
-
-  def get_build_config(self) -> dict[str, Any]:
-    return {"input_shape": None}  # so that Keras builds what it loads
-
-  def build_from_config(self, config: dict[str, Any]) -> None:
-    self.build()
 
   def next_layer_state(self, layer: int, codes: tf.Tensor, rnn_state: Any) -> tuple[tf.Tensor, Any]:
     """(s_{k+1}, new state of the LSTM over the layers) after the codes of layer k.
@@ -197,34 +186,6 @@ class Progressive(tf.keras.Model):
       layer_states.append(layer_state)
       code_lengths.append(length)
     return ProgressiveOutput(tf.stack(predictions), tf.stack(layer_states), tf.stack(code_lengths))
-
-
-def split_layers(
-  codes: tf.Tensor, layer_depth: int, layer_count: int, coded: int = 0
-) -> list[tf.Tensor]:
-  """Codes [N, h, w, T D] -> T layers [N, h, w, D].
-
-  Args:
-    codes: of any dtype.
-    layer_depth: D.
-    layer_count: the largest T.
-    coded: of how many layers, from the first; 0 for all.
-
-  Raises:
-    ValueError: if the depth is not known, no multiple of D, or T is out of range.
-  """
-  code_depth = codes.shape[-1]
-  if codes.shape.rank != 4 or not code_depth or code_depth % layer_depth:
-    raise ValueError(
-      f"codes must be [N, h, w, T * {layer_depth}] with a known T >= 1. Received: {codes.shape}"
-    )
-  layers = code_depth // layer_depth
-  if layers < coded:
-    raise ValueError(f"codes must have {coded} layers at least. Received: {layers}")
-  layers = coded or layers
-  if layers > layer_count:
-    raise ValueError(f"codes must have {layer_count} layers at most. Received: {layers}")
-  return tf.split(codes[..., : layers * layer_depth], layers, axis=-1)
 
 
 def named_variables(model: Progressive) -> dict[str, tf.Variable]:

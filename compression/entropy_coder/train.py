@@ -19,6 +19,7 @@ from typing import Any
 from absl import flags
 
 from compression import program
+from compression.entropy_coder.configs import DEFAULT_MODEL
 from compression.training.entropy_config import (
   EntropyExperiment,
   EntropyTrainConfig,
@@ -30,7 +31,7 @@ from compression.training.entropy_config import (
 _SIGNAL_STATUS = 128  # what shells add to the number of a signal
 
 _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "the folder of the run, made if need be")
-_MODEL = flags.DEFINE_string("model", "interlaced", "the probability model, or progressive")
+_MODEL = flags.DEFINE_string("model", DEFAULT_MODEL, "the probability model, or progressive")
 _MODEL_CONFIG = flags.DEFINE_string("model_config", None, "its architecture, a JSON file")
 _TRAIN_CONFIG = flags.DEFINE_string("train_config", None, "how it is trained, a JSON file")
 _INPUT_CONFIG = flags.DEFINE_string("input_config", None, "what it is trained on, a JSON file")

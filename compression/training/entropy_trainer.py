@@ -14,11 +14,9 @@ import tensorflow as tf
 
 from compression.entropy_coder import learned, networks
 from compression.entropy_coder.fixed_point import WEIGHT_LIMIT
+from compression.registry import ENTROPY_CODER_FOLDER
 from compression.training import average
 from compression.training.entropy_config import EntropyExperiment
-
-CODER = "entropy_coder"
-"""The folder of a run that holds the result so far: what a model's folder takes."""
 
 
 class EntropyTrainer(tf.keras.Model):
@@ -86,9 +84,11 @@ class EntropyTrainer(tf.keras.Model):
     return tf.train.Checkpoint(coder=self.coder, averaged=self.averaged, optimizer=self.optimizer)
 
   def export(self, folder: pathlib.Path) -> None:
-    """Writes the average in integers as `folder`/entropy_coder, for the folder of a model."""
+    """Writes the average in integers into the folder of that name that a model's folder takes."""
     weights = {name: v.numpy() for name, v in networks.named_variables(self.averaged).items()}
-    learned.save(folder / CODER, self.experiment.name, self.experiment.model, weights)
+    learned.save(
+      folder / ENTROPY_CODER_FOLDER, self.experiment.name, self.experiment.model, weights
+    )
 
   def pop_lengths(self) -> np.ndarray:
     """Mean code lengths since the last call, bits per bit [layers]."""

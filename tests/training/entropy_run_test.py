@@ -18,9 +18,9 @@ from compression.datasets.synthetic_codes import ENTROPY, synthetic_codes
 from compression.entropy_coder import learned
 from compression.entropy_coder.configs import InterlacedConfig, ProgressiveConfig
 from compression.errors import ConfigError
+from compression.registry import ENTROPY_CODER_FOLDER
 from compression.training import entropy_run
 from compression.training.entropy_config import EntropyExperiment, EntropyTrainConfig, InputConfig
-from compression.training.entropy_trainer import CODER
 
 MODELS = {
   "interlaced": InterlacedConfig(
@@ -50,7 +50,7 @@ def run_program(folder, codes, *arguments):
 
 
 def arrays(folder):
-  return dict(np.load(folder / CODER / learned.WEIGHTS_FILE))
+  return dict(np.load(folder / ENTROPY_CODER_FOLDER / learned.WEIGHTS_FILE))
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -59,7 +59,7 @@ def test_the_result_codes_what_it_has_learned(tmp_path, codes, name):
   entropy_run.train(experiment(name, codes), tmp_path, lines.append)
   assert f"{name}: " in lines[0] and "200 codes; steps 0 to 6" in lines[0]
   assert lines[-1].startswith("step 6/6  bits per bit ")
-  coder = learned.load(tmp_path / CODER)
+  coder = learned.load(tmp_path / ENTROPY_CODER_FOLDER)
   code = read_codes(str(codes))[0].unpack()[:6, :7]
   bits = np.moveaxis(code.reshape(6, 7, 4, 2) > 0, 2, 0)
   np.testing.assert_array_equal(coder.decode(coder.encode(bits), (6, 7, 2)), bits)
@@ -124,7 +124,7 @@ def test_a_killed_run_goes_on(tmp_path, codes):
   done = run_program(folder, codes, *flags)
   assert done.returncode == 0, done.stderr
   assert "steps 0 to" not in done.stdout and "step 60/60" in done.stdout
-  learned.load(folder / CODER)
+  learned.load(folder / ENTROPY_CODER_FOLDER)
   done = run_program(folder, codes, *flags)
   assert (done.returncode, "has made 60 steps already" in done.stdout) == (0, True)
   single = pathlib.Path(__file__).parents[2] / "tools/entropy_coder_single.py"
