@@ -33,7 +33,7 @@ MODELS        := $(wildcard models/*/*.* models/*/*/*.*)
 REGISTRY      := $(IMAGE_CODER) $(MODELS) compression/registry.py
 CODEC         := $(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(REGISTRY)) compression/codec.py
 PROGRAM       := $(sort $(CODEC) $(METRICS)) $(addprefix compression/,program.py jobs.py)
-EXPORTING     := $(CODEC) $(wildcard compression/exporting/*.py)
+EXPORTING     := $(CODEC) compression/benchmark.py $(wildcard compression/exporting/*.py)
 TRAINING      := $(PROGRAM) $(wildcard compression/training/*.py)
 
 # What is in the folders $KODAK_DIR and $GOLDEN_DIR, and what the layers and networks must reproduce.
@@ -66,8 +66,8 @@ $(eval $(call program,compression/compress,$(PROGRAM)))  ## Photos to .rnic file
 $(eval $(call program,compression/decompress,$(PROGRAM)))  ## .rnic files to photos: ARGS=photo.rnic
 $(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: ARGS=photo.rnic
 $(eval $(call program,compression/evaluate,$(PROGRAM) compression/rate_distortion.py))  ## Bits, PSNR and MS-SSIM at each iteration: ARGS="--images='kodak/*.png'"
-$(eval $(call program,compression/bench,$(PROGRAM) compression/benchmark.py))  ## Speed and memory, as ratios within one run
-$(eval $(call program,compression/export,$(PROGRAM) $(EXPORTING)))  ## SavedModels for servers and other programs: ARGS="--export_dir=export"
+$(eval $(call program,compression/bench,$(PROGRAM) $(EXPORTING)))  ## Speed and memory, as ratios within one run
+$(eval $(call program,compression/export,$(PROGRAM) $(EXPORTING)))  ## SavedModels for servers, TFLite for phones: ARGS="--export_dir=export --format=all"
 $(eval $(call program,tools/encoder,$(PROGRAM)))  ## The 2017 release's encoder.py: ARGS="--input_image=... --output_codes=..."
 $(eval $(call program,tools/decoder,$(PROGRAM)))  ## The 2017 release's decoder.py: ARGS="--input_codes=... --output_directory=..."
 $(eval $(call program,tools/msssim,$(PROGRAM)))  ## The 2017 release's msssim.py: ARGS="--original_image=... --compared_image=..."
@@ -152,6 +152,7 @@ $(eval $(call test,machines_test,$(CODEC) tests/machines.py))
 $(eval $(call test,rate_distortion_test,$(sources.compression/evaluate) $(DATA_DIRS)))
 $(eval $(call test,benchmark_test,$(IMAGE_CODER) $(ENTROPY_CODER) compression/benchmark.py tests/entropy_coder/examples.py))
 $(eval $(call test,contact_sheet_test,$(BASE) compression/contact_sheet.py))
+$(eval $(call test,exporting/benchmark_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/checks_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/checksums_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/loops_test,$(EXPORTING_TEST)))
@@ -159,8 +160,9 @@ $(eval $(call test,exporting/packing_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/photos_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/rnic_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/saved_model_test,$(EXPORTING_TEST)))
+$(eval $(call test,exporting/tflite_test,$(EXPORTING_TEST) $(METRICS)))
 $(eval $(call test,exporting/warmup_test,$(EXPORTING_TEST)))
-$(eval $(call test,export_test,$(sources.compression/export)))
+$(eval $(call test,export_test,$(sources.compression/export) tests/exporting/examples.py))
 $(eval $(call test,programs_test,$(sort $(foreach name,$(PROGRAMS),$(sources.$(name))))))
 $(eval $(call test,training/callbacks_test,$(TRAINING_TEST)))
 $(eval $(call test,training/config_test,$(TRAINING_TEST)))

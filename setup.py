@@ -5,6 +5,9 @@ from setuptools import find_packages, setup
 # Sample photographs: what the demo compresses, and what the tests look at.
 PHOTOS = ["scikit-image>=0.24,<0.27"]
 
+# Runs the decoder that is exported for phones.
+TFLITE = ["ai-edge-litert>=1.0.1"]
+
 setup(
   name="compression-rnn",
   version="0.1.0",
@@ -36,8 +39,10 @@ setup(
   ],
   extras_require={
     "demo": PHOTOS,
+    "tflite": TFLITE,
     "dev": [
       *PHOTOS,
+      *TFLITE,
       # Checks of our BD-rate and PSNR-HVS.
       "bjontegaard>=1.3,<2",
       "psnr-hvsm>=0.2,<0.4",

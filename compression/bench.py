@@ -5,15 +5,18 @@
 Prints, for 768x512 pixels: the machine's float32 rate on plain 3x3 convolutions, the share of it
 that one recurrence step reaches at each width (with random weights: speed does not depend on them),
 in float32 and bfloat16; seconds to compress and decompress with the released model, its start-up
-and its peak memory; seconds that its entropy coder takes of that. Run it while nothing else runs.
+and its peak memory; seconds that its entropy coder takes of that; and of its exported decoders,
+SavedModel and TensorFlow Lite, beside the Python API. Run it while nothing else runs.
 """
 
 from __future__ import annotations
 
 import os
+import pathlib
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from typing import TYPE_CHECKING
 
@@ -33,6 +36,7 @@ _MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model 
 
 _ITERATIONS = (1, 8, 16)
 _CODED_ITERATIONS = (8, 16)
+_EXPORT_ITERATIONS = 8
 
 
 def _print_steps(rate: float) -> None:
@@ -99,6 +103,26 @@ def _print_entropy_coding(codec: Codec, photo: np.ndarray) -> None:
     )
 
 
+def _print_exports(photo: np.ndarray) -> None:
+  """The decoders of an export, on the same bits and as many threads as the Python API has."""
+  from compression.codec import load
+  from compression.exporting import VARIANTS, saved_model, tflite
+  from compression.exporting import benchmark as exports
+
+  codec = load(_MODEL.value)
+  bits = codec.encode(photo, min(_EXPORT_ITERATIONS, codec.config.iterations))
+  print(f"\nexported decoders, {len(bits)} iterations, seconds and ratio to the Python API:")
+  with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    saved_model.export(codec, folder)
+    tflite.export(codec, folder, VARIANTS, [photo])
+    for threads in sorted({1, os.cpu_count() or 1}):
+      found = exports.seconds(_MODEL.value, folder, bits, threads, _REPEAT.value)
+      for decoder, seconds in found.items():
+        ratio = seconds / found[exports.PYTHON_API]
+        print(f"  {threads} thread(s)  {decoder:16}{seconds:9.3f}{ratio:7.2f}", flush=True)
+
+
 def _print_start_up() -> None:
   """A whole process, from the shell to a compressed 16x16 image, against `import tensorflow`."""
   run = [sys.executable, "-c"]
@@ -129,6 +153,7 @@ def main(argv: list[str]) -> None:
   memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
   print(f"peak memory {memory:.2f} GiB")
   rate = benchmark.plain_rate(_REPEAT.value)
+  _print_exports(photos[0])
   print(f"\n{os.cpu_count()} processors; plain float32 3x3 convolutions: {rate:.0f} GFLOP/s")
   _print_steps(rate)
 

@@ -79,7 +79,7 @@ class Codec:
     self.model_id = model_id
     self.config: CodecConfig = model.config
     self._runner = Runner(model)
-    self._coder_folder = coder_folder
+    self.coder_folder = coder_folder
     self._learned: learned.LearnedCoder | None = None
 
   def __repr__(self) -> str:
@@ -226,16 +226,16 @@ class Codec:
       ModelError: if the model has none.
     """
     if name is None:
-      name = "none" if self._coder_folder is None else "learned"
+      name = "none" if self.coder_folder is None else "learned"
     if name == "none":
       return PackedBits()
     if name not in container.ENTROPY_CODERS.values():
       known = ", ".join(container.ENTROPY_CODERS.values())
       raise ModelError(f"entropy coder {name!r} is unknown; known: {known}")
-    if self._coder_folder is None:
+    if self.coder_folder is None:
       raise ModelError(f"model {self.name} has no entropy coder; use 'none'")
     if self._learned is None:
-      self._learned = learned.load(self._coder_folder)
+      self._learned = learned.load(self.coder_folder)
     return self._learned
 
   # Inside.

@@ -1,41 +1,48 @@
-"""Writes a model for TensorFlow Serving and other programs that do not have this package.
+"""Writes a model for TensorFlow Serving, phones and other programs that do not have this package.
 
   python -m compression.export --export_dir=export
   python -m compression.export --model=run/model --export_dir=export --overwrite
+  python -m compression.export --export_dir=export --format=all --photos='photos/*.jpg'
 
 The folder appears when all of it is there. `compression/exporting/saved_model.py` describes the
-signatures of the two SavedModels, `export/encoder/1` and `export/decoder/1`.
+signatures of the two SavedModels, `export/encoder/1` and `export/decoder/1`; `tflite.py` beside it
+the files in `export/tflite`.
 """
 
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from compression import files, program, registry
 from compression.errors import ConfigError
-from compression.exporting import EXPORTED
+from compression.exporting import EXPORTED, INT8, VARIANTS
 
 if TYPE_CHECKING:
-  from compression.codec import Codec
+  import numpy as np
+
+_MAX_PHOTOS, _CROP = 8, 256
+"""How many photos the int8 variant looks at, and how much of each, in pixels along a side: its
+ranges hardly change with more, and the time it takes does."""
 
 
-def _saved_model(codec: Codec, folder: pathlib.Path) -> None:
-  from compression.exporting.saved_model import export
-
-  export(codec, folder)
-
-
-_FORMATS = {"saved_model": _saved_model}
-"""Format -> what writes it into the folder."""
-
-_CHOICES = [*_FORMATS, *(["all"] if len(_FORMATS) > 1 else [])]
+_FORMATS = ("saved_model", "tflite")
+_CHOICES = (*_FORMATS, "all")
 
 _MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
 _EXPORT_DIR = flags.DEFINE_string("export_dir", None, "the folder to write; made if need be")
 _FORMAT = flags.DEFINE_string("format", _CHOICES[0], f"what to write: {', '.join(_CHOICES)}")
+_PHOTOS = flags.DEFINE_string(
+  "photos",
+  None,
+  "a pattern of photos, or a folder: int8 fits its ranges to some of them",
+)
+_VARIANTS = flags.DEFINE_list(
+  "variants", None, "of TFLite files, some of float32,float16,dynamic,int8; int8 needs --photos"
+)
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace an export that exists")
 
 
@@ -44,22 +51,71 @@ def main(argv: list[str]) -> None:
   if _FORMAT.value not in _CHOICES:
     known = ", ".join(_CHOICES)
     raise ConfigError(f"format {_FORMAT.value!r} is not supported; there are: {known}")
+  formats = _FORMATS if _FORMAT.value == "all" else (_FORMAT.value,)
+  photos = _chosen_photos()
+  variants = _chosen_variants(photos)
   registry.find(_MODEL.value)
   program.end_cleanly_when_terminated()
   with files.atomic_folder(target, _OVERWRITE.value, EXPORTED) as folder:
     from compression.codec import load
 
     codec = load(_MODEL.value)
-    for name, write in _FORMATS.items():
-      if _FORMAT.value in (name, "all"):
-        write(codec, folder)
-    lines = [_describe(part, pathlib.Path(target) / part.name) for part in sorted(folder.iterdir())]
+    if "saved_model" in formats:
+      from compression.exporting import saved_model
+
+      saved_model.export(codec, folder)
+    if "tflite" in formats:
+      from compression.exporting import tflite
+
+      tflite.export(codec, folder, variants, _crops(photos))
+    lines = list(_describe(folder, pathlib.Path(target)))
   print("\n".join(lines))
 
 
-def _describe(folder: pathlib.Path, name: pathlib.Path) -> str:
-  size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-  return f"{name}: {size} bytes"
+def _chosen_photos() -> list[str]:
+  """Evenly spaced among those that --photos names."""
+  if _PHOTOS.value is None:
+    return []
+  folder = pathlib.Path(_PHOTOS.value)
+  names = program.expand([str(folder / "*") if folder.is_dir() else _PHOTOS.value])
+  return names[:: -(-len(names) // _MAX_PHOTOS)]
+
+
+def _chosen_variants(photos: list[str]) -> list[str]:
+  if _VARIANTS.value is None:
+    return [name for name in VARIANTS if name != INT8 or photos]
+  for name in _VARIANTS.value:
+    if name not in VARIANTS:
+      known = ", ".join(VARIANTS)
+      raise ConfigError(f"variant {name!r} is not supported; there are: {known}")
+  if INT8 in _VARIANTS.value and not photos:
+    raise program.UsageError(f"the variant {INT8} needs --photos, to fit its ranges to them")
+  return list(dict.fromkeys(_VARIANTS.value))
+
+
+def _crops(names: list[str]) -> list[np.ndarray]:
+  """The middle of each photo, all of one size, as the converter takes no others."""
+  import numpy as np
+
+  from compression.datasets.images import read_photo
+
+  crops = []
+  for name in names:
+    image = read_photo(name).image
+    top, left = (max(0, (side - _CROP) // 2) for side in image.shape[:2])
+    crop = image[top : top + _CROP, left : left + _CROP]
+    missing = [(0, _CROP - side) for side in crop.shape[:2]]
+    crops.append(np.pad(crop, [*missing, (0, 0)], "symmetric"))
+  return crops
+
+
+def _describe(folder: pathlib.Path, target: pathlib.Path) -> Iterator[str]:
+  """A line for each SavedModel, file and other folder of the export, with its bytes."""
+  for part in sorted(folder.iterdir()):
+    for piece in sorted(part.iterdir()) if part.name == "tflite" else [part]:
+      files = [piece] if piece.is_file() else [file for file in piece.rglob("*") if file.is_file()]
+      size = sum(file.stat().st_size for file in files)
+      yield f"{target / piece.relative_to(folder)}: {size} bytes"
 
 
 if __name__ == "__main__":

@@ -10,24 +10,19 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from compression.image_coder import archives, weights
-from compression.image_coder.codec import ImageCoder
-from compression.image_coder.config import CodecConfig
+from compression.exporting import VARIANTS
+from tests.exporting.examples import save_small_model
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-  """A folder with a small model, as training writes it."""
-  folder = tmp_path_factory.mktemp("model")
-  config = CodecConfig(unit="gru", width=1 / 32, iterations=2)
-  (folder / "config.json").write_text(config.to_json())
-  named = weights.named_variables(ImageCoder(config))
-  archives.save_weights({name: value.numpy() for name, value in named.items()}, folder)
-  return folder
+  return save_small_model(tmp_path_factory.mktemp("models") / "model", unit="gru", iterations=2)
 
 
 def _start(folder: pathlib.Path, *args: str) -> subprocess.Popen:
@@ -103,6 +98,45 @@ def test_what_is_wrong_is_one_line(tmp_path: pathlib.Path, model: pathlib.Path) 
   _fails(tmp_path, "cannot be written", *flags, "--export_dir=/proc/export")
 
 
+def test_what_is_wrong_with_variants_and_photos_is_one_line(
+  tmp_path: pathlib.Path, model: pathlib.Path
+) -> None:
+  (tmp_path / "empty").mkdir()
+  (tmp_path / "no.jpg").write_bytes(b"text")
+  flags = [f"--model={model}", "--export_dir=export", "--format=tflite"]
+  _fails(tmp_path, "variant 'int4' is not supported", "--variants=int4", *flags)
+  _fails(tmp_path, "int8 needs --photos", "--variants=float32,int8", *flags, status=2)
+  _fails(tmp_path, "matches no file", "--photos=gone/*.jpg", *flags)
+  _fails(tmp_path, "matches no file", "--photos=empty", *flags)
+  _fails(tmp_path, "no.jpg", "--photos=no.jpg", "--variants=int8", *flags)
+
+
+@pytest.mark.slow
+def test_all_formats_in_one_folder(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
+  photos = tmp_path / "photos"
+  photos.mkdir()
+  for number, size in enumerate([(300, 40), (31, 257), (700, 600)]):  # cut and padded to one size
+    noise = np.random.default_rng(number).integers(0, 256, [*size, 3], np.uint8)
+    Image.fromarray(noise).save(photos / f"{number}.png")
+  flags = [f"--model={model}", "--export_dir=export", f"--photos={photos}"]
+  status, out, err = _export(tmp_path, "--format=all", *flags)
+  assert (status, err) == (0, "")
+  names = [line.partition(":")[0] for line in out.splitlines()]
+  files = ["decoder.json", *(f"decoder_{name}.tflite" for name in sorted(VARIANTS))]
+  expected = ["decoder", "encoder", *(f"tflite/{name}" for name in files)]
+  assert names == [f"export/{name}" for name in expected]
+  assert all((tmp_path / name).exists() for name in names)
+
+  # Another format replaces the folder as a whole.
+  status, out, _ = _export(tmp_path, "--format=tflite", "--variants=float16", "--overwrite", *flags)
+  assert status == 0
+  assert [line.partition(":")[0] for line in out.splitlines()] == [
+    "export/tflite/decoder.json",
+    "export/tflite/decoder_float16.tflite",
+  ]
+  assert os.listdir(tmp_path / "export") == ["tflite"]
+
+
 def test_a_damaged_model_leaves_nothing(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
   broken = tmp_path / "broken"
   shutil.copytree(model, broken)
@@ -144,5 +178,13 @@ def test_an_interrupted_export_leaves_no_half_written_folder(
 def test_the_help_names_the_formats(tmp_path: pathlib.Path) -> None:
   status, out, _ = _export(tmp_path, "--help")
   assert status == 0
-  for word in ("--model", "--export_dir", "--format", "saved_model", "--overwrite"):
+  for word in (
+    "--model",
+    "--export_dir",
+    "--format",
+    "saved_model",
+    "tflite",
+    "--photos",
+    "--overwrite",
+  ):
     assert word in out

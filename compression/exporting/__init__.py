@@ -8,9 +8,15 @@
         photos.py                       PNG and JPEG files
         checks.py                       what is refused, and in which words
         warmup.py                       the requests that a server runs before the first one
+    <export_dir>/tflite                 tflite.py: TensorFlow Lite decoders, for phones
 
 Everything in a graph is a core TensorFlow operation.
 """
 
-EXPORTED = ("encoder", "decoder")
+EXPORTED = ("encoder", "decoder", "tflite")
 """What an export folder holds; `--overwrite` replaces no folder in which there is anything else."""
+
+INT8 = "int8"
+"""The variant of TensorFlow Lite files that is made with the help of photos."""
+
+VARIANTS = ("float32", "float16", "dynamic", INT8)

@@ -80,6 +80,9 @@ class ConvResidualGRU(ConvGRU):
   layer's stride. Neither the state nor the output is bounded.
   """
 
+  joint_skip = True
+  """Saves a pass over the map; but where convolutions round to 8 bits, it rounds h too, each time."""
+
   def __init__(
     self,
     depth: int,
@@ -111,6 +114,8 @@ class ConvResidualGRU(ConvGRU):
     return output, GRUState(h)
 
   def keep(self, h: tf.Tensor) -> tf.Tensor:
-    """h + a_h * W_h h, as one convolution."""
-    identity = tf.eye(self.depth, dtype=self.compute_dtype)
-    return self.hidden_conv(h, self.hidden_skip_kernel * self.hidden_scale + identity)
+    """h + a_h * W_h h, as one convolution if `joint_skip`."""
+    kernel = self.hidden_skip_kernel * self.hidden_scale
+    if not self.joint_skip:
+      return h + self.hidden_conv(h, kernel)
+    return self.hidden_conv(h, kernel + tf.eye(self.depth, dtype=self.compute_dtype))

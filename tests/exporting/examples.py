@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import pathlib
 
 import numpy as np
 from PIL import Image
 
+from compression import registry
 from compression.codec import Codec
-from compression.image_coder import weights
+from compression.image_coder import archives, weights
 from compression.image_coder.codec import ImageCoder
 from compression.image_coder.config import CodecConfig
 
@@ -32,6 +34,16 @@ def small_codec(**config: object) -> Codec:
       scale = gain / np.sqrt(np.prod(variable.shape[:-1]))
     variable.assign(rng.normal(0, scale, variable.shape))
   return Codec("small", model, MODEL_ID)
+
+
+def save_small_model(folder: pathlib.Path, **config: object) -> pathlib.Path:
+  """That codec as a folder, as training writes it."""
+  folder.mkdir()
+  codec = small_codec(**config)
+  (folder / registry.CONFIG_FILE).write_text(codec.config.to_json())
+  named = weights.named_variables(codec.model)
+  archives.save_weights({name: value.numpy() for name, value in named.items()}, folder)
+  return folder
 
 
 def encoded(image: np.ndarray | Image.Image, kind: str = "PNG", **options: object) -> bytes:

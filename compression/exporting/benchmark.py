@@ -1,0 +1,97 @@
+"""How fast the exported decoders are, beside the Python API: same bits, same threads, one process.
+
+A process for each number of threads, as TensorFlow takes it only at its start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from compression.benchmark import measure
+
+PYTHON_API, SAVED_MODEL = "Python API", "SavedModel"
+
+
+def seconds(
+  model: str, folder: pathlib.Path, bits: np.ndarray, threads: int, repeat: int
+) -> dict[str, float]:
+  """Seconds to decode an image, every iteration of it, with each decoder; medians.
+
+  Args:
+    model: a name or a folder.
+    folder: its export, with all formats.
+    bits: bool [T, h, w, bits].
+    threads: that each may use.
+    repeat: measurements.
+  """
+  # TensorFlow's own two names, OpenMP's for what it calls.
+  names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+  code = f"from {__name__} import measure_here; measure_here()"
+  request = {"model": model, "folder": str(folder), "threads": threads, "repeat": repeat}
+  np.save(folder / "bits.npy", bits)
+  answer = subprocess.run(
+    [sys.executable, "-c", code, json.dumps(request)],
+    env={**os.environ, **dict.fromkeys(names, str(threads))},
+    stdout=subprocess.PIPE,
+    check=True,
+  )
+  return json.loads(answer.stdout)
+
+
+def measure_here() -> None:
+  """The child process: prints the answer to the request that it was called with."""
+  request = json.loads(sys.argv[1])
+  folder = pathlib.Path(request["folder"])
+  bits = np.load(folder / "bits.npy")
+  found = {
+    name: measure(decode, request["repeat"])
+    for name, decode in _decoders(request["model"], folder, bits, request["threads"]).items()
+  }
+  print(json.dumps(found))
+
+
+def _decoders(
+  model: str, folder: pathlib.Path, bits: np.ndarray, threads: int
+) -> dict[str, Callable[[], Any]]:
+  import tensorflow as tf
+
+  from compression.codec import load
+  from compression.exporting import packing, tflite
+
+  codec = load(model)
+  saved = tf.saved_model.load(str(folder / "decoder/1")).signatures["decode_all"]
+  codes = tf.transpose(packing.pack(tf.constant(bits[:, np.newaxis])), [1, 0, 2, 3, 4])
+  shape = tf.constant([16 * side for side in bits.shape[1:3]])
+  decoders: dict[str, Callable[[], Any]] = {
+    PYTHON_API: lambda: list(codec.decode(bits)),
+    SAVED_MODEL: lambda: saved(codes=codes, shape=shape)["image"].numpy(),
+  }
+  signs = np.where(bits, 1, -1).astype(np.float32)[:, np.newaxis]
+  zeros = tflite.DecoderStep(codec).zero_states(*bits.shape[1:3])
+  for file in sorted((folder / tflite.FOLDER).glob("*.tflite")):
+    step = _interpreter(file, threads).get_signature_runner(tflite.SIGNATURE)
+    decoders[file.stem] = lambda step=step: _play(step, signs, zeros)
+  return decoders
+
+
+def _interpreter(file: pathlib.Path, threads: int) -> Any:
+  """Of the runtime that apps have, or the older one inside TensorFlow."""
+  try:
+    from ai_edge_litert.interpreter import Interpreter
+  except ImportError:
+    from tensorflow.lite import Interpreter
+  return Interpreter(str(file), num_threads=threads)
+
+
+def _play(step: Any, signs: np.ndarray, states: Mapping[str, np.ndarray]) -> None:
+  for layer in signs:
+    out = step(bits=layer, **states)
+    states = {name: out[name] for name in states}

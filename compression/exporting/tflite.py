@@ -1,0 +1,243 @@
+"""TensorFlow Lite files of the decoder, for phones: one iteration each time they are run.
+
+    tflite/decoder_float32.tflite    the decoder as it is
+           decoder_float16.tflite    its weights in half the bytes
+           decoder_dynamic.tflite    weights in 8 bits, and the maps while convolutions read them
+           decoder_int8.tflite       everything in 8 bits, for processors that have nothing else
+           decoder.json              what a program must know to run them
+           entropy_coder/            what decodes the bits of files, if the model has one
+
+Each has one signature, `decode_step`, in builtin operations:
+
+    bits   float32 [1, h, w, bits], -1 and +1: the code of the next iteration
+    image  uint8 [1, 16 h, 16 w, 3], after it
+
+and every state of `decoder.json`, float32 [1, ceil(16 h / stride), ceil(16 w / stride), depth], in
+and out under the same name: zeros at the first iteration, then what came out at the one before. h
+and w are any.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from compression.codec import Codec
+from compression.errors import OutputError
+from compression.exporting import INT8
+from compression.image_coder.codec import ImageCoder
+from compression.image_coder.config import BLOCK
+from compression.image_coder.frameworks import Additive, ResidualScaling
+from compression.image_coder.networks import IMAGE_DEPTH
+from compression.layers import GainEstimator
+from compression.layers.gain_estimator import GAIN_BLOCK
+from compression.registry import ENTROPY_CODER_FOLDER
+
+FOLDER = "tflite"
+DESCRIPTION = "decoder.json"
+SIGNATURE = "decode_step"
+
+_STDERR = 2
+"""Its file descriptor."""
+
+_X_HAT, _EXCESS_GAIN = "x_hat", "excess_gain"
+
+
+class State(NamedTuple):
+  """What one iteration leaves to the next.
+
+  Attributes:
+    name: of the input, and of the output.
+    stride: pixels of the image along each side of one place.
+    depth: values at each place.
+  """
+
+  name: str
+  stride: int
+  depth: int
+
+
+def file_name(variant: str) -> str:
+  return f"decoder_{variant}.tflite"
+
+
+def export(
+  codec: Codec,
+  folder: pathlib.Path,
+  variants: Sequence[str],
+  photos: Sequence[np.ndarray] = (),
+) -> None:
+  """Writes `tflite` into the folder.
+
+  Args:
+    codec: the model; the files carry its id.
+    variants: of `exporting.VARIANTS`.
+    photos: uint8 [H, W, 3] of one size, what INT8 finds the ranges of its numbers on; others need
+      none.
+
+  Raises:
+    OutputError: if it cannot be written.
+  """
+  target = folder / FOLDER
+  step = DecoderStep(codec)
+  try:
+    target.mkdir()
+    with tempfile.TemporaryDirectory() as saved:
+      tf.saved_model.save(step, saved, {SIGNATURE: step.decode_step})
+      for variant in variants:
+        converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[SIGNATURE])
+        _choose(converter, variant, lambda: _examples(codec, step, photos))
+        with _native_silence():
+          content = converter.convert()
+        (target / file_name(variant)).write_bytes(content)
+    (target / DESCRIPTION).write_text(json.dumps(_description(codec, step.states), indent=2) + "\n")
+    if codec.coder_folder is not None:
+      shutil.copytree(codec.coder_folder, target / ENTROPY_CODER_FOLDER)
+  except OSError as error:
+    raise OutputError(f"{target}: cannot be written: {error}") from error
+
+
+class DecoderStep(tf.Module):
+  """D_t and the reconstruction framework, with the states as inputs and outputs by name."""
+
+  def __init__(self, codec: Codec):
+    super().__init__(name="decoder")
+    model = _copy(codec.model)
+    framework, decoder = model.framework, model.decoder
+    names = decoder.initial_states(tf.zeros([1, 1, 1, codec.config.bits]))
+    places = [
+      State(f"{cell.name}_{field}", BLOCK >> index, tensor.shape[-1])
+      for index, (cell, state) in enumerate(zip(decoder.cells, names))
+      for field, tensor in state._asdict().items()
+    ]
+    self.states = list(places)
+    if isinstance(framework, Additive):
+      self.states.append(State(_X_HAT, 1, IMAGE_DEPTH))
+    if isinstance(framework, ResidualScaling):
+      self.states.append(State(_EXCESS_GAIN, GAIN_BLOCK, 1))
+    self.weights = model.decoder.variables + (
+      [] if model.gain_estimator is None else model.gain_estimator.variables
+    )
+    scale = 255 / (2 * codec.config.pixel_range)
+
+    def decode_step(bits: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+      cells = tf.nest.pack_sequence_as(names, [states[place.name] for place in places])
+      decoded, cells = decoder(bits, cells)
+      out = dict(zip((place.name for place in places), tf.nest.flatten(cells)))
+      x_hat = decoded
+      if isinstance(framework, ResidualScaling):
+        x_hat = states[_X_HAT] + decoded / _held(1 + states[_EXCESS_GAIN], decoded)
+        out[_EXCESS_GAIN] = _excess_gain(framework.gain_estimator, x_hat)
+      elif isinstance(framework, Additive):
+        x_hat = states[_X_HAT] + decoded
+      if isinstance(framework, Additive):
+        out[_X_HAT] = x_hat
+      # Multiplied before the shift: the other way round the converter gives both the same scale in
+      # 8 bits, and the image three levels.
+      pixels = tf.round(x_hat * scale + 255 / 2)
+      return {"image": tf.cast(tf.clip_by_value(pixels, 0, 255), tf.uint8), **out}
+
+    specs = {state.name: _spec(state.depth, state.name) for state in self.states}
+    self.decode_step = tf.function(decode_step).get_concrete_function(
+      _spec(codec.config.bits, "bits"), **specs
+    )
+
+  def zero_states(self, high: int, wide: int) -> dict[str, np.ndarray]:
+    """The states before the first iteration of an image of so many blocks."""
+    return {
+      state.name: np.zeros(
+        [1, *(-(-BLOCK * side // state.stride) for side in (high, wide)), state.depth], np.float32
+      )
+      for state in self.states
+    }
+
+
+def _copy(model: ImageCoder) -> ImageCoder:
+  """The same decoder in float32, in the form that loses least when it is rounded."""
+  copy = ImageCoder(model.config)
+  copy.build()
+  for variable, value in zip(copy.variables, model.variables):
+    variable.assign(value)
+  for cell in copy.decoder.cells:
+    cell.joint_skip = False
+  return copy
+
+
+def _spec(depth: int, name: str) -> tf.TensorSpec:
+  return tf.TensorSpec([1, None, None, depth], tf.float32, name)
+
+
+def _excess_gain(estimator: GainEstimator | None, x_hat: tf.Tensor) -> tf.Tensor:
+  """g - 1, so that zeros are the gain of the first iteration."""
+  assert estimator is not None
+  return estimator(x_hat) - 1
+
+
+def _held(gain: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+  """layers.zero_order_hold in an operation that TensorFlow Lite has."""
+  size = tf.shape(gain)[1:3] * GAIN_BLOCK
+  held = tf.compat.v1.image.resize_nearest_neighbor(gain, size)
+  shape = tf.shape(like)
+  return held[:, : shape[1], : shape[2]]
+
+
+def _choose(converter: Any, variant: str, examples: Any) -> None:
+  if variant == "float32":
+    return
+  converter.optimizations = [tf.lite.Optimize.DEFAULT]
+  if variant == "float16":
+    converter.target_spec.supported_types = [tf.float16]
+  if variant == INT8:
+    converter.representative_dataset = examples
+    # The last operations, which round to pixels, have no form in 8 bits.
+    converter.target_spec.supported_ops = [
+      tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+      tf.lite.OpsSet.TFLITE_BUILTINS,
+    ]
+
+
+@contextlib.contextmanager
+def _native_silence() -> Iterator[None]:
+  """Without what the converter's C++ prints to stderr; its errors come as exceptions."""
+  saved, nowhere = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
+  try:
+    os.dup2(nowhere, _STDERR)
+    yield
+  finally:
+    os.dup2(saved, _STDERR)
+    os.close(saved)
+    os.close(nowhere)
+
+
+def _examples(
+  codec: Codec, step: DecoderStep, photos: Sequence[np.ndarray]
+) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
+  """The inputs of every iteration of every photo."""
+  for photo in photos:
+    layers = codec.encode(photo, codec.config.iterations)
+    states = step.zero_states(*layers.shape[1:3])
+    for layer in layers:
+      inputs = {"bits": np.where(layer, 1, -1).astype(np.float32)[np.newaxis], **states}
+      yield SIGNATURE, inputs
+      out = step.decode_step(**{name: tf.constant(value) for name, value in inputs.items()})
+      states = {name: out[name].numpy() for name in states}
+
+
+def _description(codec: Codec, states: Sequence[State]) -> dict[str, Any]:
+  return {
+    "model": codec.name,
+    "model_id": codec.model_id.hex(),
+    "framework": codec.config.framework,
+    "iterations": codec.config.iterations,
+    "bits": codec.config.bits,
+    "states": [state._asdict() for state in states],
+  }

@@ -1,0 +1,170 @@
+"""The TensorFlow Lite decoders: the images of the Python API, from the small runtime."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from skimage import data
+
+from compression import load, metrics, registry
+from compression.codec import Codec
+from compression.errors import OutputError
+from compression.exporting import VARIANTS, tflite
+from compression.image_coder.config import FRAMEWORKS, UNITS
+from tests.exporting.examples import MODEL_ID, small_codec
+
+_SIZES = ((3, 5), (1, 1), (4, 4))
+"""Blocks; after each other in one interpreter, which must not matter."""
+
+
+class Player:
+  """What an app does: zero states, then each iteration from what the one before left."""
+
+  def __init__(self, folder: pathlib.Path, variant: str):
+    self.description = json.loads((folder / "tflite" / tflite.DESCRIPTION).read_text())
+    self.interpreter = Interpreter(str(folder / "tflite" / tflite.file_name(variant)))
+    self.run = self.interpreter.get_signature_runner(tflite.SIGNATURE)
+
+  def play(self, bits: np.ndarray) -> Iterator[np.ndarray]:
+    states = {
+      state["name"]: np.zeros(
+        [1, *(-(-16 * side // state["stride"]) for side in bits.shape[1:3]), state["depth"]],
+        np.float32,
+      )
+      for state in self.description["states"]
+    }
+    for layer in bits:
+      out = self.run(bits=np.where(layer, 1, -1).astype(np.float32)[np.newaxis], **states)
+      yield out.pop("image")[0]
+      assert out.keys() == states.keys()
+      states = out
+
+
+def _far(images: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> int:
+  """The largest difference of a pixel."""
+  assert [image.shape for image in images] == [other.shape for other in others]
+  return max(int(np.abs(a.astype(int) - b).max()) for a, b in zip(images, others))
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_network_decodes_as_the_python_api_does(
+  tmp_path: pathlib.Path, unit: str, framework: str
+) -> None:
+  codec = small_codec(unit=unit, framework=framework)
+  tflite.export(codec, tmp_path, ["float32"])
+  player = Player(tmp_path, "float32")
+  rng = np.random.default_rng(2)
+  for size in _SIZES:
+    bits = rng.random([4, *size, codec.config.bits]) < 0.5
+    images = list(player.play(bits))
+    assert np.std(images) > 1  # they say something
+    assert _far(images, list(codec.decode(bits))) <= 1
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+  return data.astronaut()[100:300, 150:400]
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> pathlib.Path:
+  """All variants of the released model, fitted to another photo than they are tested on."""
+  folder = tmp_path_factory.mktemp("released")
+  crops = [data.chelsea()[:256, :256], data.coffee()[:256, :256]]
+  tflite.export(load(), folder, VARIANTS, crops)
+  return folder
+
+
+@pytest.mark.slow
+def test_variants_lose_little(released: pathlib.Path, photo: np.ndarray) -> None:
+  codec = load()
+  bits = codec.encode(photo, 8)
+  expected = list(codec.decode(bits))
+  assert _far(list(Player(released, "float32").play(bits)), expected) <= 1
+  high, wide = photo.shape[:2]
+  quality = [float(metrics.psnr(photo, image[:high, :wide])) for image in expected]
+  # Decibels at the 4th and at the 8th iteration; errors of int8 grow with the iterations.
+  for variant, four, eight in (("float16", 0.01, 0.02), ("dynamic", 0.1, 0.2), ("int8", 1, 3.5)):
+    images = list(Player(released, variant).play(bits))
+    found = [float(metrics.psnr(photo, image[:high, :wide])) for image in images]
+    assert quality[3] - found[3] < four and quality[7] - found[7] < eight, (variant, found)
+
+
+@pytest.mark.slow
+def test_what_stands_in_the_folder(released: pathlib.Path) -> None:
+  codec, folder = load(), released / "tflite"
+  sizes = [(folder / tflite.file_name(variant)).stat().st_size for variant in VARIANTS]
+  weights = sum(v.shape.num_elements() for v in codec.model.decoder.variables)
+  # A little graph beside the weights of 4, 2, 1 and 1 bytes.
+  for size, each in zip(sizes, (4, 2, 1, 1)):
+    assert weights * each < size < weights * each * 1.05 + 80_000
+  description = json.loads((folder / tflite.DESCRIPTION).read_text())
+  assert description["model_id"] == codec.model_id.hex()
+  assert [state["stride"] for state in description["states"]] == [16, 8, 4, 2]
+  assert codec.coder_folder is not None
+  for file in codec.coder_folder.iterdir():
+    assert (folder / "entropy_coder" / file.name).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_operations_are_builtin_ones(released: pathlib.Path, variant: str) -> None:
+  player = Player(released, variant)
+  list(player.play(np.zeros([1, 2, 2, 32], bool)))
+  names = {operation["op_name"] for operation in player.interpreter._get_ops_details()}
+  assert "CONV_2D" in names or "DELEGATE" in names
+  # A phone's runtime has neither operations of TensorFlow nor of others, nor loops over lists.
+  assert not [name for name in names if name.startswith(("Flex", "CUSTOM", "TensorList", "WHILE"))]
+
+
+@pytest.mark.slow
+def test_int8_multiplies_integers(released: pathlib.Path) -> None:
+  interpreter = Player(released, "int8").interpreter
+  dtypes = {
+    np.dtype(tensor["dtype"])
+    for tensor in interpreter.get_tensor_details()
+    if tensor["name"].startswith("decoder/rnn")
+  }
+  assert np.dtype(np.float32) not in dtypes and np.dtype(np.int8) in dtypes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", registry.models(), ids=lambda model: model.name)
+def test_every_released_model_exports(tmp_path: pathlib.Path, model: Any) -> None:
+  codec = load(model.name)
+  tflite.export(codec, tmp_path, ["float16"])
+  bits = codec.encode(data.camera()[:40, :50, np.newaxis].repeat(3, -1), 2)
+  assert len(list(Player(tmp_path, "float16").play(bits))) == 2
+
+
+def test_a_model_without_an_entropy_coder(tmp_path: pathlib.Path) -> None:
+  tflite.export(small_codec(unit="gru"), tmp_path, ["dynamic"])
+  assert sorted(file.name for file in (tmp_path / "tflite").iterdir()) == [
+    tflite.DESCRIPTION,
+    tflite.file_name("dynamic"),
+  ]
+  description = json.loads((tmp_path / "tflite" / tflite.DESCRIPTION).read_text())
+  assert description["model_id"] == MODEL_ID.hex()
+
+
+def test_a_codec_is_left_as_it_was(tmp_path: pathlib.Path) -> None:
+  """The exported form of the residual GRU is another one; the codec goes on with its own."""
+  codec: Codec = small_codec()
+  bits = np.random.default_rng(3).random([3, 2, 2, codec.config.bits]) < 0.5
+  before = list(codec.decode(bits))
+  tflite.export(codec, tmp_path, ["float32"])
+  assert all(cell.joint_skip for cell in codec.model.decoder.cells)
+  np.testing.assert_array_equal(list(codec.decode(bits)), before)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: pathlib.Path) -> None:
+  (tmp_path / "tflite").touch()
+  with pytest.raises(OutputError, match="cannot be written"):
+    tflite.export(small_codec(unit="gru"), tmp_path, ["float32"])
