@@ -26,7 +26,7 @@ BASE          := $(addprefix compression/,__init__.py configuration.py errors.py
 CONTAINER     := $(BASE) compression/container.py
 DATASETS      := $(BASE) $(wildcard compression/datasets/*.py)
 METRICS       := $(BASE) $(wildcard compression/metrics/*.py)
-LAYERS        := $(BASE) $(wildcard compression/layers/*.py)
+LAYERS        := $(BASE) compression/masks.py $(wildcard compression/layers/*.py)
 IMAGE_CODER   := $(LAYERS) $(wildcard compression/image_coder/*.py)
 ENTROPY_CODER := $(LAYERS) $(wildcard compression/entropy_coder/*.py)
 MODELS        := $(wildcard models/*/*.* models/*/*/*.*)
@@ -68,6 +68,7 @@ $(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: A
 $(eval $(call program,compression/evaluate,$(PROGRAM) compression/rate_distortion.py))  ## Bits, PSNR and MS-SSIM at each iteration: ARGS="--images='kodak/*.png'"
 $(eval $(call program,compression/bench,$(PROGRAM) $(EXPORTING)))  ## Speed and memory, as ratios within one run
 $(eval $(call program,compression/export,$(PROGRAM) $(EXPORTING)))  ## SavedModels for servers, TFLite for phones: ARGS="--export_dir=export --format=all"
+$(eval $(call program,tools/tflite_decode,$(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(IMAGE_CODER)) $(addprefix compression/,program.py jobs.py)))  ## .rnic files to photos without TensorFlow, as an app does: ARGS="photo.rnic --decoder=export/tflite"
 $(eval $(call program,tools/encoder,$(PROGRAM)))  ## The 2017 release's encoder.py: ARGS="--input_image=... --output_codes=..."
 $(eval $(call program,tools/decoder,$(PROGRAM)))  ## The 2017 release's decoder.py: ARGS="--input_codes=... --output_directory=..."
 $(eval $(call program,tools/msssim,$(PROGRAM)))  ## The 2017 release's msssim.py: ARGS="--original_image=... --compared_image=..."
@@ -94,6 +95,7 @@ EVERYTHING := $(shell find compression tests tools -name '*.py')
 
 $(eval $(call test,container_test,$(CONTAINER)))
 $(eval $(call test,configuration_test,$(BASE)))
+$(eval $(call test,masks_test,$(BASE) compression/masks.py $(GOLDEN)))
 $(eval $(call test,files_test,$(BASE)))
 $(eval $(call test,program_test,$(BASE) compression/program.py))
 $(eval $(call test,datasets/codes_test,$(DATASETS)))
@@ -105,9 +107,10 @@ $(eval $(call test,entropy_coder/packed_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/fixed_point_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/integer_interlaced_test,$(ENTROPY_CODER_TEST)))
 $(eval $(call test,entropy_coder/interlaced_test,$(ENTROPY_CODER_TEST)))
-$(eval $(call test,entropy_coder/learned_test,$(ENTROPY_CODER_TEST) tests/machines.py))
+$(eval $(call test,entropy_coder/learned_test,$(CODEC) $(ENTROPY_CODER_TEST) tests/machines.py))
 $(eval $(call test,entropy_coder/orders_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/range_coder_test,$(ENTROPY_CODER)))
+$(eval $(call test,entropy_coder/range_decoder_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/progressive_test,$(ENTROPY_CODER) $(GOLDEN)))
 $(eval $(call test,fuzz/mutated_files_test,$(CODEC) $(addprefix tests/entropy_coder/,examples.py)))
 $(eval $(call test,entropy_coder/threads_test,$(ENTROPY_CODER)))
@@ -119,6 +122,7 @@ $(eval $(call test,metrics/psnr_test,$(METRICS)))
 $(eval $(call test,metrics/ssim_test,$(METRICS)))
 $(eval $(call test,metrics/ms_ssim_test,$(METRICS)))
 $(eval $(call test,metrics/release_ms_ssim_test,$(METRICS)))
+$(eval $(call test,tools/tflite_decode_test,$(sort $(sources.tools/tflite_decode) $(EXPORTING)) tests/entropy_coder/examples.py tests/exporting/examples.py $(DATA_DIRS)))
 $(eval $(call test,tools/msssim_test,$(sources.tools/msssim)))
 $(eval $(call test,tools/compare_entropy_coders_test,$(sources.tools/compare_entropy_coders) tests/entropy_coder/examples.py))
 $(eval $(call test,tools/gen_synthetic_dataset_test,$(sources.tools/gen_synthetic_dataset)))
@@ -131,7 +135,6 @@ $(eval $(call test,layers/dense_blocks_test,$(LAYER_TEST)))
 $(eval $(call test,layers/initializers_test,$(LAYER_TEST)))
 $(eval $(call test,layers/interlaced_conv_test,$(LAYER_TEST)))
 $(eval $(call test,layers/masked_conv_test,$(LAYER_TEST)))
-$(eval $(call test,layers/masks_test,$(LAYER_TEST)))
 $(eval $(call test,layers/operators_test,$(LAYER_TEST)))
 $(eval $(call test,layers/gain_estimator_test,$(LAYER_TEST)))
 $(eval $(call test,layers/gru_test,$(LAYER_TEST)))

@@ -1,8 +1,9 @@
 """Entropy coders: what stands between the bits of the networks and the bytes of a file.
 
-    packed.py        coder 0, `none`: the bits as they are
-    learned.py       coder 1, `learned`: a probability model, and
-    range_coder.py   tensorflow-compression's range coder
+    packed.py          coder 0, `none`: the bits as they are
+    learned.py         coder 1, `learned`: a probability model, and
+    range_coder.py     tensorflow-compression's range coder, or
+    range_decoder.py   where TensorFlow is not installed, what reads the same bytes
 
 A probability model is a Keras model that is trained, and an exact integer form that codes:
 

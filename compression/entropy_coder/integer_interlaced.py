@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from compression import masks
 from compression.entropy_coder import fixed_point
 from compression.entropy_coder.configs import InterlacedConfig
 from compression.entropy_coder.fixed_point import ONE, logit_indexes, relu
@@ -21,7 +22,6 @@ from compression.entropy_coder.orders import (
   raster_bands,
   wavefront_steps,
 )
-from compression.layers import masks
 
 
 def integer_arrays(

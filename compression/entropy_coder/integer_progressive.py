@@ -23,12 +23,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from compression import masks
 from compression.entropy_coder import fixed_point
 from compression.entropy_coder.configs import ProgressiveConfig
 from compression.entropy_coder.fixed_point import LOGIT_BITS, WEIGHT_BITS
 from compression.entropy_coder.integer_model import CodedLayer, Read, convolve, take
 from compression.entropy_coder.orders import Step, wavefront_steps
-from compression.layers import masks
 
 ACTIVATION_BITS = 15
 

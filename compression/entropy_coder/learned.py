@@ -4,6 +4,9 @@ A released one is a folder of two files:
 
     config.json    {"model": "interlaced", "config": {...}}
     weights.npz    integers: the model's arrays, and `probabilities`
+
+Where TensorFlow is not installed, it decodes with `range_decoder` in place of `range_coder`, and
+does not encode.
 """
 
 from __future__ import annotations
@@ -12,18 +15,24 @@ import hashlib
 import json
 import math
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from compression.configuration import parse_json, refuse_unknown
-from compression.entropy_coder import fixed_point, models, range_coder
+from compression.entropy_coder import fixed_point, models, range_decoder
 from compression.entropy_coder.configs import ModelConfig
 from compression.entropy_coder.integer_model import IntegerModel, Read
 from compression.entropy_coder.threads import few_threads
-from compression.errors import ConfigError, FormatError, ModelError, RangeError
+from compression.errors import (
+  CompressionError,
+  ConfigError,
+  FormatError,
+  ModelError,
+  RangeError,
+)
 from compression.files import atomic_write, make_folder
 from compression.npz import read_arrays
 
@@ -43,6 +52,7 @@ class LearnedCoder:
     tables_id: which version of them files carry, 1 to 65535.
     layer_count: how many layers it codes.
     layer_depth: bits at each place of a layer.
+    ranges: what codes bits by their probabilities, `range_coder` or `range_decoder`.
   """
 
   coder_id = 1
@@ -54,11 +64,13 @@ class LearnedCoder:
     tables_id: int,
     layer_count: int,
     layer_depth: int,
+    ranges: ModuleType,
   ):
     self.tables_id = tables_id
     self._model = model
-    self._lookup = range_coder.make_lookup(probabilities)
-    self._zeros = probabilities / range_coder.TOTAL
+    self._ranges = ranges
+    self._lookup = ranges.make_lookup(probabilities)
+    self._zeros = probabilities / range_decoder.TOTAL
     self._layers, self._depth = layer_count, layer_depth
 
   def encode(self, bits: np.ndarray) -> list[bytes]:
@@ -66,11 +78,14 @@ class LearnedCoder:
 
     Raises:
       RangeError: if T or the bits of a place are not what the coder was trained for.
+      CompressionError: if TensorFlow is not installed, or was not wanted.
     """
+    if self._ranges is range_decoder:
+      raise CompressionError("entropy coding needs TensorFlow; without it files are only decoded")
     self._check(len(bits), bits.shape[-1], RangeError)
     with few_threads(bits.shape[1:3]):
       layers = self._model.encode(bits)
-      return [range_coder.encode(self._lookup, layer.indexes, layer.bits) for layer in layers]
+      return [self._ranges.encode(self._lookup, layer.indexes, layer.bits) for layer in layers]
 
   def decode(self, payloads: Sequence[bytes], shape: tuple[int, int, int]) -> np.ndarray:
     """Payloads of the first layers -> bool [T, h, w, bits].
@@ -85,7 +100,7 @@ class LearnedCoder:
       if len(payload) < self._shortest(shape):
         raise FormatError(f"layer {number} has {len(payload)} bytes, too few for so large an image")
     with few_threads(shape[:2]):
-      return np.stack(list(self._model.decode(shape, self._readers(payloads))))
+      return np.stack(list(self._model.decode(shape, map(self._reader, payloads))))
 
   def memory_bytes(self, layers: int, shape: tuple[int, int, int]) -> int:
     return layers * math.prod(shape) + shape[0] * shape[1] * self._model.bytes_of_place()
@@ -110,20 +125,16 @@ class LearnedCoder:
         f" here are {layers} of {depth}"
       )
 
-  def _readers(self, payloads: Sequence[bytes]) -> Iterator[Read]:
-    for payload in payloads:
-      yield _reader(self._lookup, payload)
+  def _reader(self, payload: bytes) -> Read:
+    ranges = self._ranges
+    handle = ranges.start_decoding(self._lookup, payload)
 
+    def read(indexes: np.ndarray) -> np.ndarray:
+      nonlocal handle
+      handle, bits = ranges.decode(handle, indexes)
+      return np.asarray(bits)
 
-def _reader(lookup: tf.Tensor, payload: bytes) -> Read:
-  handle = range_coder.start_decoding(lookup, payload)
-
-  def read(indexes: np.ndarray) -> np.ndarray:
-    nonlocal handle
-    handle, bits = range_coder.decode(handle, indexes)
-    return bits.numpy()
-
-  return read
+    return read
 
 
 def save(folder: pathlib.Path, name: str, config: Any, weights: Mapping[str, np.ndarray]) -> None:
@@ -160,8 +171,13 @@ def read_config(folder: pathlib.Path) -> tuple[str, ModelConfig]:
   return name, config
 
 
-def load(folder: pathlib.Path) -> LearnedCoder:
+def load(folder: pathlib.Path, ranges: ModuleType | None = None) -> LearnedCoder:
   """The entropy coder of a folder that `save` wrote.
+
+  Args:
+    folder: see the module.
+    ranges: `range_decoder` to decode without TensorFlow, also where it is installed; by default
+      `range_coder`, which is faster, where it is.
 
   Raises:
     ModelError: if it cannot be read or is damaged.
@@ -171,13 +187,25 @@ def load(folder: pathlib.Path) -> LearnedCoder:
   arrays = _read_arrays(folder / WEIGHTS_FILE)
   # As it was saved: settings that later versions add must not change what files are called.
   tables_id = _tables_id(saved, arrays)
+  if ranges is None:
+    ranges = _installed()
   try:
     probabilities = arrays.pop(_PROBABILITIES)
     model = models.find(name).integer(config, arrays)
-    return LearnedCoder(model, probabilities, tables_id, config.layer_count, config.layer_depth)
+    layers, depth = config.layer_count, config.layer_depth
+    return LearnedCoder(model, probabilities, tables_id, layers, depth, ranges)
   except (KeyError, ValueError, IndexError) as error:
     reason = str(error).partition("\n")[0]
     raise ModelError(f"{folder / WEIGHTS_FILE}: does not fit {CONFIG_FILE}: {reason}") from error
+
+
+def _installed() -> ModuleType:
+  """The better of `range_coder` and `range_decoder`; imports TensorFlow only when it is needed."""
+  try:
+    from compression.entropy_coder import range_coder
+  except ImportError:  # of TensorFlow
+    return range_decoder
+  return range_coder
 
 
 def _read_config(file: pathlib.Path) -> tuple[str, ModelConfig, Any]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compression.layers.masks import PASSES
+from compression.masks import PASSES
 
 _BAND_PLACES = 8192
 """Enough for matrices to be multiplied at full speed; what they see takes some 30 MB."""
@@ -30,7 +30,7 @@ class Step(NamedTuple):
 
 
 def interlaced_steps(height: int, width: int) -> Iterator[Step]:
-  """The passes of `compression.layers.masks.interlaced`, without those that have no place."""
+  """The passes of `compression.masks.interlaced`, without those that have no place."""
   for kind, (top, left) in enumerate(PASSES):
     rows, columns = np.mgrid[top:height:2, left:width:2]
     if rows.size:

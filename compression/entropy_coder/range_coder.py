@@ -16,12 +16,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from compression.entropy_coder.range_decoder import PRECISION, TOTAL, checked_probabilities
 from compression.errors import CompressionError
-
-PRECISION = 16
-"""Probabilities are multiples of 2^-PRECISION; the ops take no finer ones."""
-
-TOTAL = 1 << PRECISION
 
 _OPS = "tensorflow_compression.python.ops.gen_ops"
 
@@ -35,13 +31,9 @@ def make_lookup(zeros: np.ndarray) -> tf.Tensor:
   Returns: int32 [n, 4], in the format of the ops.
 
   Raises:
-    ValueError: if a probability is out of range, as one that could not be coded.
+    ValueError: as `checked_probabilities`.
   """
-  zeros = np.asarray(zeros)
-  if zeros.ndim != 1 or not np.issubdtype(zeros.dtype, np.integer):
-    raise ValueError(f"probabilities must be integers [n]. Received: {zeros.dtype} {zeros.shape}")
-  if not ((zeros > 0) & (zeros < TOTAL)).all():
-    raise ValueError(f"probabilities must be from 1 to {TOTAL - 1}")
+  zeros = checked_probabilities(zeros)
   rows = np.zeros([len(zeros), 4], np.int32)
   rows[:, 0], rows[:, 2], rows[:, 3] = PRECISION, zeros, TOTAL
   return tf.constant(rows)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compression.layers import masks
+from compression import masks
 from compression.layers.initializers import CONVOLUTION, RsqrtInitializer
 from compression.layers.lstm import FORGET_BIAS, LSTMState
 from compression.layers.masked_conv import check_padding, conv2d, pair, positive

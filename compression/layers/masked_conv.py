@@ -6,7 +6,7 @@
       GroupRasterScanConv2D    both, in groups of depths
       InFillingConv2D          everything but its own place
 
-`compression.layers.masks` draws what each sees.
+`compression.masks` draws what each sees.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compression.layers import masks
+from compression import masks
 from compression.layers.initializers import CONVOLUTION, RsqrtInitializer
 from compression.layers.recurrent_cell import REGISTRATION
 

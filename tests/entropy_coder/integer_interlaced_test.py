@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compression import masks
 from compression.entropy_coder import integer_interlaced, integer_model
 from compression.entropy_coder.configs import InterlacedConfig
 from compression.entropy_coder.fixed_point import probabilities
 from compression.entropy_coder.integer_interlaced import IntegerInterlaced
 from compression.entropy_coder.interlaced import named_variables
 from compression.errors import ModelError
-from compression.layers import masks
 from tests.entropy_coder.examples import as_codes, make_model, random_bits
 from tests.entropy_coder.reference import Reference
 

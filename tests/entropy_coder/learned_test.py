@@ -10,9 +10,17 @@ import sys
 import numpy as np
 import pytest
 
-from compression.entropy_coder import learned, range_coder
+import compression
+from compression import container, registry
+from compression.entropy_coder import learned, range_coder, range_decoder
 from compression.entropy_coder.fixed_point import probabilities
-from compression.errors import ConfigError, FormatError, ModelError, RangeError
+from compression.errors import (
+  CompressionError,
+  ConfigError,
+  FormatError,
+  ModelError,
+  RangeError,
+)
 from tests.entropy_coder.examples import make_coder, make_model, random_bits
 from tests.entropy_coder.reference import Reference
 from tests.machines import MACHINES
@@ -116,6 +124,75 @@ def test_the_shortest_layer_is_as_short_as_allowed(coder):
 def test_the_memory_grows_with_the_image(coder):
   small, large = (coder.memory_bytes(5, (side, side, 8)) for side in (10, 1000))
   assert large == 10**4 * small > 5 * 8 * 10**6
+
+
+# Without TensorFlow
+
+
+def test_without_the_ops_the_same_bits_are_decoded_and_none_are_encoded(coder, folder):
+  plain = learned.load(folder, range_decoder)
+  bits = likely_bits(coder, 5, 13, 11)
+  payloads = coder.encode(bits)
+  np.testing.assert_array_equal(plain.decode(payloads, bits.shape[1:]), bits)
+  damaged = [payload[: len(payload) // 2] + b"?" for payload in payloads]
+  np.testing.assert_array_equal(
+    plain.decode(damaged, bits.shape[1:]), coder.decode(damaged, bits.shape[1:])
+  )
+  np.testing.assert_array_equal(plain.code_lengths(bits), coder.code_lengths(bits))
+  with pytest.raises(CompressionError, match="entropy coding needs TensorFlow"):
+    plain.encode(bits)
+
+
+# A process that cannot import TensorFlow decodes a file; it prints what happens when it encodes.
+_DECODE = """
+import pathlib, sys
+
+class Blocked:
+  def find_spec(self, name, path=None, target=None):
+    if name.partition(".")[0] in ("tensorflow", "keras", "tensorflow_compression"):
+      raise ModuleNotFoundError(f"No module named {name!r}")
+
+sys.meta_path.insert(0, Blocked())
+import numpy as np
+from compression import container
+from compression.entropy_coder import learned
+from compression.errors import CompressionError
+
+folder, file, output = map(pathlib.Path, sys.argv[1:])
+coder = learned.load(folder)
+contents = container.read(file.read_bytes())
+header = contents.header
+assert (header.entropy_coder, header.tables_id) == (coder.coder_id, coder.tables_id)
+bits = coder.decode(contents.payloads, (header.blocks_high, header.blocks_wide, 32))
+np.save(output, bits)
+try:
+  coder.encode(bits)
+except CompressionError as error:
+  print(error)
+"""
+
+
+def test_where_tensorflow_is_not_installed_a_file_of_the_released_model_decodes(photo, tmp_path):
+  codec = compression.load()
+  data = codec.compress(np.ascontiguousarray(photo[100:259, 130:333]), codec.config.iterations)
+  (tmp_path / "photo.rnic").write_bytes(data)
+  folder = registry.entropy_coder_folder(registry.find())
+  done = subprocess.run(
+    [sys.executable, "-c", _DECODE, folder, tmp_path / "photo.rnic", tmp_path / "bits.npy"],
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert done.stdout == "entropy coding needs TensorFlow; without it files are only decoded\n"
+  found = np.load(tmp_path / "bits.npy")
+  expected = learned.load(folder).decode(container.read(data).payloads, (10, 13, 32))
+  assert found.shape == (codec.config.iterations, 10, 13, 32)
+  np.testing.assert_array_equal(found, expected)
+
+
+def test_importing_it_imports_no_tensorflow():
+  script = "import sys, compression.entropy_coder.learned; sys.exit('tensorflow' in sys.modules)"
+  assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
 # Files

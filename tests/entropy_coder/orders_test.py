@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compression import masks
 from compression.entropy_coder.orders import interlaced_steps, raster_bands, wavefront_steps
-from compression.layers import masks
 
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (2, 2), (3, 5), (7, 4), (8, 8), (16, 24)]
 

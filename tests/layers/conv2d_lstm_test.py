@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.layers import masks
+from compression import masks
 from compression.layers.conv2d_lstm import Conv2DLSTM, DenseLSTM, RasterScanConv2DLSTM
 from compression.layers.lstm import LSTMState
 from tests.golden import entropy_reference as reference

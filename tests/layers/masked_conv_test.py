@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.layers import masks
+from compression import masks
 from compression.layers.masked_conv import (
   PADDINGS,
   DepthOrderConv2D,

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from compression.layers import masks
+from compression import masks
 from tests.golden import release
 
 
