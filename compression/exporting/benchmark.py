@@ -5,6 +5,7 @@ A process for each number of threads, as TensorFlow takes it only at its start.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pathlib
@@ -64,7 +65,7 @@ def _decoders(
   import tensorflow as tf
 
   from compression.codec import load
-  from compression.exporting import packing, tflite
+  from compression.exporting import packing, tflite, tflite_player
 
   codec = load(model)
   saved = tf.saved_model.load(str(folder / "decoder/1")).signatures["decode_all"]
@@ -74,24 +75,14 @@ def _decoders(
     PYTHON_API: lambda: list(codec.decode(bits)),
     SAVED_MODEL: lambda: saved(codes=codes, shape=shape)["image"].numpy(),
   }
-  signs = np.where(bits, 1, -1).astype(np.float32)[:, np.newaxis]
-  zeros = tflite.DecoderStep(codec).zero_states(*bits.shape[1:3])
+  zeros = tflite.zero_states(tflite.DecoderStep(codec).states, *bits.shape[1:3])
   for file in sorted((folder / tflite.FOLDER).glob("*.tflite")):
-    step = _interpreter(file, threads).get_signature_runner(tflite.SIGNATURE)
-    decoders[file.stem] = lambda step=step: _play(step, signs, zeros)
+    step = tflite_player.load(file, threads)
+    decoders[file.stem] = functools.partial(_play, step, bits, zeros)
   return decoders
 
 
-def _interpreter(file: pathlib.Path, threads: int) -> Any:
-  """Of the runtime that apps have, or the older one inside TensorFlow."""
-  try:
-    from ai_edge_litert.interpreter import Interpreter
-  except ImportError:
-    from tensorflow.lite import Interpreter
-  return Interpreter(str(file), num_threads=threads)
+def _play(step: Any, bits: np.ndarray, zeros: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+  from compression.exporting import tflite_player
 
-
-def _play(step: Any, signs: np.ndarray, states: Mapping[str, np.ndarray]) -> None:
-  for layer in signs:
-    out = step(bits=layer, **states)
-    states = {name: out[name] for name in states}
+  return list(tflite_player.play(step, bits, zeros))

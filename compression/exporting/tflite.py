@@ -34,6 +34,7 @@ import tensorflow as tf
 from compression.codec import Codec
 from compression.errors import OutputError
 from compression.exporting import INT8
+from compression.exporting.tflite_player import SIGNATURE
 from compression.image_coder.codec import ImageCoder
 from compression.image_coder.config import BLOCK
 from compression.image_coder.frameworks import Additive, ResidualScaling
@@ -44,7 +45,6 @@ from compression.registry import ENTROPY_CODER_FOLDER
 
 FOLDER = "tflite"
 DESCRIPTION = "decoder.json"
-SIGNATURE = "decode_step"
 
 _STDERR = 2
 """Its file descriptor."""
@@ -151,14 +151,15 @@ class DecoderStep(tf.Module):
       _spec(codec.config.bits, "bits"), **specs
     )
 
-  def zero_states(self, high: int, wide: int) -> dict[str, np.ndarray]:
-    """The states before the first iteration of an image of so many blocks."""
-    return {
-      state.name: np.zeros(
-        [1, *(-(-BLOCK * side // state.stride) for side in (high, wide)), state.depth], np.float32
-      )
-      for state in self.states
-    }
+
+def zero_states(states: Sequence[State], high: int, wide: int) -> dict[str, np.ndarray]:
+  """The states before the first iteration of an image of so many blocks, by name."""
+  return {
+    state.name: np.zeros(
+      [1, *(-(-BLOCK * side // state.stride) for side in (high, wide)), state.depth], np.float32
+    )
+    for state in states
+  }
 
 
 def _copy(model: ImageCoder) -> ImageCoder:
@@ -224,7 +225,7 @@ def _examples(
   """The inputs of every iteration of every photo."""
   for photo in photos:
     layers = codec.encode(photo, codec.config.iterations)
-    states = step.zero_states(*layers.shape[1:3])
+    states = zero_states(step.states, *layers.shape[1:3])
     for layer in layers:
       inputs = {"bits": np.where(layer, 1, -1).astype(np.float32)[np.newaxis], **states}
       yield SIGNATURE, inputs

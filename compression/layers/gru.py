@@ -81,7 +81,7 @@ class ConvResidualGRU(ConvGRU):
   """
 
   joint_skip = True
-  """Saves a pass over the map; but where convolutions round to 8 bits, it rounds h too, each time."""
+  """Saves a pass over the map; but where convolutions round to 8 bits, they round h too."""
 
   def __init__(
     self,
