@@ -62,6 +62,7 @@ endef
 $(eval $(call program,compression/demo,$(PROGRAM) compression/contact_sheet.py,$$(if $$(IMAGE),--image="$$(IMAGE)")))  ## Compress a photo at each quality, into demo/: IMAGE=photo.jpg
 $(eval $(call program,compression/train,$(TRAINING)))  ## A model on photos: ARGS="--train_glob='photos/*.jpg' --train_dir=run"
 $(eval $(call program,compression/entropy_coder/train,$(TRAINING)))  ## An entropy coder on codes: ARGS="--codes=codes.tfrecord.gz --train_dir=run"
+$(eval $(call program,compression/datasets/mine_tiles,$(DATASETS) compression/program.py))  ## The hardest tiles of photos, for training: ARGS="--images='photos/*.jpg' --output=tiles@8.tfrecord"
 $(eval $(call program,compression/compress,$(PROGRAM)))  ## Photos to .rnic files: ARGS=photo.jpg
 $(eval $(call program,compression/decompress,$(PROGRAM)))  ## .rnic files to photos: ARGS=photo.rnic
 $(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: ARGS=photo.rnic
@@ -100,8 +101,14 @@ $(eval $(call test,masks_test,$(BASE) compression/masks.py $(GOLDEN)))
 $(eval $(call test,files_test,$(BASE)))
 $(eval $(call test,program_test,$(BASE) compression/program.py))
 $(eval $(call test,datasets/codes_test,$(DATASETS)))
+$(eval $(call test,datasets/hard_tiles_test,$(DATASETS)))
 $(eval $(call test,datasets/images_test,$(DATASETS)))
+$(eval $(call test,datasets/mine_tiles_test,$(sources.compression/datasets/mine_tiles)))
+$(eval $(call test,datasets/mining_test,$(DATASETS)))
+$(eval $(call test,datasets/record_source_test,$(DATASETS)))
+$(eval $(call test,datasets/shards_test,$(DATASETS)))
 $(eval $(call test,datasets/synthetic_codes_test,$(DATASETS)))
+$(eval $(call test,datasets/tile_records_test,$(DATASETS)))
 $(eval $(call test,datasets/tiles_test,$(DATASETS)))
 $(eval $(call test,entropy_coder/integer_progressive_test,$(ENTROPY_CODER) $(GOLDEN) $(addprefix tests/entropy_coder/,progressive_reference.py progressive_test.py)))
 $(eval $(call test,entropy_coder/packed_test,$(ENTROPY_CODER)))

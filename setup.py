@@ -8,6 +8,9 @@ PHOTOS = ["scikit-image>=0.24,<0.27"]
 # Runs the decoder that is exported for phones.
 TFLITE = ["ai-edge-litert>=1.0.1"]
 
+# Cuts the hardest tiles out of many photos. Its own limit on protobuf admits what TensorFlow cannot use.
+BEAM = ["apache-beam>=2.60,<3", "protobuf<5"]
+
 setup(
   name="compression-rnn",
   version="0.1.0",
@@ -39,9 +42,11 @@ setup(
   ],
   extras_require={
     "demo": PHOTOS,
+    "beam": BEAM,
     "tflite": TFLITE,
     "dev": [
       *PHOTOS,
+      *BEAM,
       *TFLITE,
       # Checks of our BD-rate and PSNR-HVS.
       "bjontegaard>=1.3,<2",

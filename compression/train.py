@@ -1,6 +1,7 @@
 """Trains a model on photos.
 
   python -m compression.train --train_glob='photos/*' --train_dir=run
+  python -m compression.train --train_records=tiles@8.tfrecord --train_dir=run
   python -m compression.train --config=experiment.json --train_dir=run --steps=40000
   python -m compression.train --train_dir=run                         goes on where it was
 
@@ -82,8 +83,8 @@ def main(argv: list[str]) -> int:
     raise program.UsageError("--train_dir is missing; --help shows the usage")
   folder = pathlib.Path(_TRAIN_DIR.value)
   experiment = _experiment(folder)
-  if not experiment.training.train_glob:
-    raise program.UsageError("--train_glob is missing; --help shows the usage")
+  if not (experiment.training.train_glob or experiment.training.train_records):
+    raise program.UsageError("--train_glob or --train_records is missing; --help shows the usage")
   config_lib.check_resumable(experiment, folder)
 
   from compression.training.run import Console, train

@@ -44,7 +44,8 @@ def images(tmp_path: pathlib.Path, photo: np.ndarray) -> str:
   ("flags", "message"),
   [
     ([], "--train_dir is missing"),
-    (["--train_dir=x"], "--train_glob is missing"),
+    (["--train_dir=x"], "--train_glob or --train_records is missing"),
+    (["--train_dir=x", "--train_glob=y", "--train_records=z"], "exclude each other"),
     (["--train_dir=x", "photo.png"], "takes flags only"),
     (["--widht=1"], "Unknown command line flag 'widht'"),
     (["--unit=rnn"], "unit"),
@@ -87,9 +88,9 @@ def test_help_names_every_flag_quickly() -> None:
   assert time.monotonic() - began < 5  # TensorFlow alone takes longer on many a machine
   assert result.returncode == 0 and result.stderr == ""
   for name in (
-    "train_glob validation_glob train_dir config unit framework width bits iterations patch_size "
-    "batch_size steps checkpoint_steps learning_rate optimizer loss stochastic_binarizer "
-    "curriculum ema precision seed distribution init clip_norm"
+    "train_glob train_records validation_glob train_dir config unit framework width bits "
+    "iterations patch_size batch_size steps checkpoint_steps learning_rate optimizer loss "
+    "stochastic_binarizer curriculum ema precision seed distribution init clip_norm"
   ).split():
     assert f"--{name} " in result.stdout, name
 

@@ -28,6 +28,7 @@ CHECKPOINTS = "checkpoints"
 MAY_CHANGE = frozenset(
   {
     "train_glob",
+    "train_records",
     "validation_glob",
     "steps",
     "checkpoint_steps",
@@ -55,6 +56,9 @@ class TrainConfig:
   """
 
   train_glob: str = setting("", "training images: a pattern, or several with commas between them")
+  train_records: str = setting(
+    "", "or files of tiles, as compression.datasets.mine_tiles writes them: tiles@8.tfrecord"
+  )
   validation_glob: str = setting("", "images whose centres are looked at at every checkpoint")
   patch_size: int = setting(
     32, "pixels along a side of the training patches, a multiple of 16", low=BLOCK, high=1024
@@ -100,6 +104,8 @@ class TrainConfig:
       check(field, getattr(self, field.name))
     if self.patch_size % BLOCK:
       raise ConfigError(f"patch_size must be a multiple of {BLOCK}: {self.patch_size}")
+    if self.train_glob and self.train_records:
+      raise ConfigError("train_glob and train_records exclude each other")
     if self.ema == 1:
       raise ConfigError("ema must be below 1: at 1 the average would never change")
     Curriculum.parse(self.curriculum)

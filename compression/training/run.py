@@ -22,6 +22,8 @@ import numpy as np
 import tensorflow as tf
 
 from compression import registry
+from compression.datasets import shards
+from compression.datasets.record_source import RecordSource
 from compression.datasets.tiles import TileSource, find_images
 from compression.errors import ConfigError
 from compression.files import make_folder
@@ -30,7 +32,7 @@ from compression.image_coder.weights import assign_weights, read_weights
 from compression.training import callbacks, progress, reports
 from compression.training.config import Experiment, TrainConfig, is_begun
 from compression.training.curriculum import Curriculum
-from compression.training.pipeline import batches, distributed_batches
+from compression.training.pipeline import Source, batches, distributed_batches
 from compression.training.schedule import WarmUpCosine, make_optimizer
 from compression.training.trainer import Trainer
 
@@ -68,7 +70,7 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
   writes = strategy.extended.should_checkpoint  # in a group of workers, only the first does
   if not writes:
     console = Console(_say_nothing, _say_nothing)
-  source = _source(config, console.warn)
+  source, content = _source(config, console.warn)
   make_folder(folder)
   if writes:
     experiment.save(folder)
@@ -85,7 +87,7 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
       data = distributed_batches(source, start, config.steps, strategy)
     else:
       data = batches(source, start, config.steps)
-    console.say(_summary(trainer, source, start, config))
+    console.say(_summary(trainer, content, start, config))
     plan = callbacks.Plan(start, config.steps, config.checkpoint_steps)
     checkpoints = callbacks.Checkpoints(plan, manager, writes)
     return _fit(trainer, data, checkpoints, config, folder, console, writes)
@@ -128,16 +130,21 @@ def make_strategy(distribution: str) -> tf.distribute.Strategy:
   return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def _source(config: TrainConfig, warn: Callable[[str], None]) -> TileSource:
+def _source(config: TrainConfig, warn: Callable[[str], None]) -> tuple[Source, str]:
+  """What makes the batches, and of what."""
+  if config.train_records:
+    files = shards.find(config.train_records)
+    tiles = RecordSource(files, config.patch_size, config.batch_size, config.seed, warn)
+    return tiles, f"{tiles.tiles} tiles"
   if not config.train_glob:
-    raise ConfigError("train_glob must name the training images")
+    raise ConfigError("train_glob must name the training images, or train_records their tiles")
   paths = find_images(config.train_glob)
   if not paths:
     raise ConfigError(f"train_glob matches no file: {config.train_glob}")
   source = TileSource(paths, config.patch_size, config.batch_size, config.seed, warn=warn)
   if source.note:
     warn(source.note)
-  return source
+  return source, f"{len(source.paths)} images"
 
 
 @contextlib.contextmanager
@@ -201,12 +208,12 @@ def _fit(
   return caught.number
 
 
-def _summary(trainer: Trainer, source: TileSource, start: int, config: TrainConfig) -> str:
+def _summary(trainer: Trainer, content: str, start: int, config: TrainConfig) -> str:
   model = trainer.coder.config
   parameters = sum(int(np.prod(v.shape)) for v in trainer.coder.trainable_variables)
   return (
     f"{model.unit}, {model.framework}, width {model.width:g}: {parameters / 1e6:.2f} M parameters; "
-    f"{len(source.paths)} images; steps {start} to {config.steps}"
+    f"{content}; steps {start} to {config.steps}"
   )
 
 

@@ -61,6 +61,13 @@ def test_unknown_keys_and_wrong_kinds_are_refused(values: object, message: str) 
     Experiment().override(values)
 
 
+def test_photos_and_tiles_of_photos_exclude_each_other() -> None:
+  experiment = Experiment().override({"training": {"train_glob": "photos/*"}})
+  with pytest.raises(ConfigError, match="train_glob and train_records exclude each other"):
+    experiment.override({"training": {"train_records": "tiles@8.tfrecord"}})
+  experiment.override({"training": {"train_records": "tiles@8.tfrecord", "train_glob": ""}})
+
+
 def test_override_changes_only_what_it_names() -> None:
   first = Experiment().override({"model": {"unit": "gru"}, "training": {"seed": 5}})
   second = first.override({"training": {"learning_rate": 1}})
@@ -106,6 +113,7 @@ def test_only_settings_that_leave_the_weights_alone_may_change(
   others = {
     "unit": "lstm", "framework": "additive", "width": 0.5, "bits": 16, "iterations": 8,
     "pixel_range": 0.9, "use_bias": True, "train_glob": "a", "validation_glob": "b",
+    "train_records": "c",
     "patch_size": 64, "batch_size": 8, "steps": 5, "checkpoint_steps": 2, "learning_rate": 0.5,
     "optimizer": "sgd", "epsilon": 1.0, "clip_norm": 0.0, "loss": "mse",
     "stochastic_binarizer": True, "curriculum": "16:1", "ema": 0.9,

@@ -14,6 +14,9 @@ import tensorflow as tf
 from PIL import Image
 
 import compression
+from compression.datasets import tile_records
+from compression.datasets.shards import Shards
+from compression.datasets.tile_records import TileRecord
 from compression.errors import ConfigError, ImageError, ModelError, OutputError
 from compression.image_coder.archives import read_weights
 from compression.image_coder.config import CodecConfig
@@ -87,6 +90,22 @@ def test_training_starts_from_another_model(tmp_path: pathlib.Path, images: path
     make_trainer(experiment(images, other), init=str(tmp_path / "first" / "model"))
 
 
+@pytest.mark.slow
+def test_a_run_on_tiles_leaves_a_model(
+  tmp_path: pathlib.Path, images: pathlib.Path, photo: np.ndarray
+) -> None:
+  tiles = Shards(f"{tmp_path}/tiles", 2)
+  for number, name in enumerate(tiles.names()):
+    records = (TileRecord(photo[k : k + 32, number:][:, :32], b"", 0, 0, 0.0) for k in range(5))
+    with open(name, "wb") as file:
+      file.write(tile_records.framed(map(tile_records.serialize, records), f"{tmp_path}/scratch"))
+  lines: list[str] = []
+  settings = experiment(images, train_glob="", train_records=str(tiles), steps=2)
+  train(settings, tmp_path / "run", Console(lines.append, str))
+  assert lines[0].endswith("; 10 tiles; steps 0 to 2")
+  assert compression.load(tmp_path / "run" / "model").config == _MODEL
+
+
 def test_precision_is_of_the_networks_and_not_of_their_average(images: pathlib.Path) -> None:
   config = TrainConfig(train_glob=str(images / "*"), precision="mixed_bfloat16")
   trainer = make_trainer(Experiment(CodecConfig(width=1 / 16), config))
@@ -119,6 +138,8 @@ def test_what_is_missing_is_named(
   quiet = Console(str, str)
   with pytest.raises(ConfigError, match="train_glob must name"):
     train(experiment(images, train_glob=""), tmp_path, quiet)
+  with pytest.raises(ConfigError, match="gone@2.tfrecord: matches no file"):
+    train(experiment(images, train_glob="", train_records="gone@2.tfrecord"), tmp_path, quiet)
   with pytest.raises(ConfigError, match="matches no file: nothing/*"):
     train(experiment(images, train_glob="nothing/*"), tmp_path, quiet)
   with pytest.raises(ImageError, match="notes.txt"):
