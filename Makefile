@@ -34,6 +34,7 @@ REGISTRY      := $(IMAGE_CODER) $(MODELS) compression/registry.py
 CODEC         := $(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(REGISTRY)) compression/codec.py
 PROGRAM       := $(sort $(CODEC) $(METRICS)) $(addprefix compression/,program.py jobs.py)
 EXPORTING     := $(CODEC) compression/benchmark.py $(wildcard compression/exporting/*.py)
+SERVING       := $(BASE) compression/program.py $(wildcard compression/serving/*.py)
 TRAINING      := $(PROGRAM) $(wildcard compression/training/*.py)
 
 # What is in the folders $KODAK_DIR and $GOLDEN_DIR, and what the layers and networks must reproduce.
@@ -44,6 +45,7 @@ IMAGE_CODER_TEST := $(IMAGE_CODER) $(GOLDEN) tests/image_coder/conftest.py
 TRAINING_TEST := $(TRAINING) $(wildcard tests/training/conftest.py)
 ENTROPY_CODER_TEST := $(ENTROPY_CODER) $(addprefix tests/entropy_coder/,examples.py reference.py)
 EXPORTING_TEST := $(EXPORTING) tests/exporting/examples.py
+SERVING_TEST := $(SERVING) tests/serving/examples.py
 LAYER_TEST := $(LAYERS) $(GOLDEN) tests/layers/conftest.py
 
 # --- Programs: `make NAME ARGS="..."` runs one -------------------------------------------------------
@@ -69,6 +71,9 @@ $(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: A
 $(eval $(call program,compression/evaluate,$(PROGRAM) compression/rate_distortion.py))  ## Bits, PSNR and MS-SSIM at each iteration: ARGS="--images='kodak/*.png'"
 $(eval $(call program,compression/bench,$(PROGRAM) $(EXPORTING)))  ## Speed and memory, as ratios within one run
 $(eval $(call program,compression/export,$(PROGRAM) $(EXPORTING)))  ## SavedModels for servers, TFLite for phones: ARGS="--export_dir=export --format=all"
+$(eval $(call program,compression/serve,$(SERVING)))  ## Exported models, by gRPC and REST: ARGS="--model_base_path=export"
+$(eval $(call program,tools/grpc_client,))  ## Compress on a server, by gRPC: ARGS="photo.jpg photo.rnic"
+$(eval $(call program,tools/rest_client,))  ## Compress on a server, by REST: ARGS="photo.jpg photo.rnic"
 $(eval $(call program,tools/tflite_decode,$(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(IMAGE_CODER)) $(addprefix compression/,program.py jobs.py)))  ## .rnic files to photos without TensorFlow, as an app does: ARGS="photo.rnic --decoder=export/tflite"
 $(eval $(call program,tools/encoder,$(PROGRAM)))  ## The 2017 release's encoder.py: ARGS="--input_image=... --output_codes=..."
 $(eval $(call program,tools/decoder,$(PROGRAM)))  ## The 2017 release's decoder.py: ARGS="--input_codes=... --output_directory=..."
@@ -175,6 +180,14 @@ $(eval $(call test,exporting/saved_model_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/tflite_test,$(EXPORTING_TEST) $(METRICS)))
 $(eval $(call test,exporting/warmup_test,$(EXPORTING_TEST)))
 $(eval $(call test,export_test,$(sources.compression/export) tests/exporting/examples.py))
+$(eval $(call test,serving/errors_test,$(SERVING_TEST)))
+$(eval $(call test,serving/grpc_service_test,$(SERVING_TEST)))
+$(eval $(call test,serving/in_flight_test,$(SERVING_TEST)))
+$(eval $(call test,serving/json_tensors_test,$(SERVING_TEST)))
+$(eval $(call test,serving/models_test,$(SERVING_TEST)))
+$(eval $(call test,serving/rest_test,$(SERVING_TEST)))
+$(eval $(call test,serving/warmup_test,$(SERVING_TEST) $(EXPORTING)))
+$(eval $(call test,serve_test,$(sort $(sources.compression/serve) $(EXPORTING_TEST) $(SERVING_TEST) $(addprefix tools/,grpc_client.py rest_client.py test_sources.py))))
 $(eval $(call test,programs_test,$(sort $(foreach name,$(PROGRAMS),$(sources.$(name))))))
 $(eval $(call test,training/callbacks_test,$(TRAINING_TEST)))
 $(eval $(call test,training/config_test,$(TRAINING_TEST)))

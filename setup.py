@@ -8,7 +8,10 @@ PHOTOS = ["scikit-image>=0.24,<0.27"]
 # Runs the decoder that is exported for phones.
 TFLITE = ["ai-edge-litert>=1.0.1"]
 
-# Cuts the hardest tiles out of many photos. Its own limit on protobuf admits what TensorFlow cannot use.
+# The protocols of TensorFlow Serving: the server, and the gRPC client.
+SERVING = ["tensorflow-serving-api==2.14.1"]
+
+# Cuts the hardest tiles out of photos; it would take a protobuf that TensorFlow cannot use.
 BEAM = ["apache-beam>=2.60,<3", "protobuf<5"]
 
 setup(
@@ -43,10 +46,12 @@ setup(
   extras_require={
     "demo": PHOTOS,
     "beam": BEAM,
+    "serving": SERVING,
     "tflite": TFLITE,
     "dev": [
       *PHOTOS,
       *BEAM,
+      *SERVING,
       *TFLITE,
       # Checks of our BD-rate and PSNR-HVS.
       "bjontegaard>=1.3,<2",
