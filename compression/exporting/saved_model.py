@@ -8,7 +8,8 @@
                 decode_bytes  codes_bytes -> image_bytes string [N]
 
 `encode` and `decode` are `serving_default`, too. N, H and W are any; T is `iterations`, which may
-be left out (DEFAULT_ITERATIONS), but not over REST; h and w are ceil(H / 16) and ceil(W / 16); `shape` is H and W.
+be left out (DEFAULT_ITERATIONS), though not over REST; h and w are ceil(H / 16) and ceil(W / 16);
+`shape` is H and W.
 `codes` is explained in packing.py; `codes_bytes` are `.rnic` files, see rnic.py; `image_bytes` are
 PNG or JPEG files of any sizes on the way in (photos.py), and PNG files on the way out. TensorFlow
 Serving's REST interface takes and gives tensors named `*_bytes` in base64.
