@@ -33,6 +33,7 @@ MODELS        := $(wildcard models/*/*.* models/*/*/*.*)
 REGISTRY      := $(IMAGE_CODER) $(MODELS) compression/registry.py
 CODEC         := $(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(REGISTRY)) compression/codec.py
 PROGRAM       := $(sort $(CODEC) $(METRICS)) $(addprefix compression/,program.py jobs.py)
+EVALUATION    := $(PROGRAM) compression/benchmark.py $(wildcard compression/evaluation/*.py)
 EXPORTING     := $(CODEC) compression/benchmark.py $(wildcard compression/exporting/*.py)
 SERVING       := $(BASE) compression/program.py $(wildcard compression/serving/*.py)
 TRAINING      := $(PROGRAM) $(wildcard compression/training/*.py)
@@ -44,6 +45,7 @@ GOLDEN    := $(wildcard tests/golden/*.py tests/golden/*/*) $(DATA_DIRS)
 IMAGE_CODER_TEST := $(IMAGE_CODER) $(GOLDEN) tests/image_coder/conftest.py
 TRAINING_TEST := $(TRAINING) $(wildcard tests/training/conftest.py)
 ENTROPY_CODER_TEST := $(ENTROPY_CODER) $(addprefix tests/entropy_coder/,examples.py reference.py)
+EVALUATION_TEST := $(EVALUATION) tests/evaluation/examples.py
 EXPORTING_TEST := $(EXPORTING) tests/exporting/examples.py
 SERVING_TEST := $(SERVING) tests/serving/examples.py
 LAYER_TEST := $(LAYERS) $(GOLDEN) tests/layers/conftest.py
@@ -68,7 +70,7 @@ $(eval $(call program,compression/datasets/mine_tiles,$(DATASETS) compression/pr
 $(eval $(call program,compression/compress,$(PROGRAM)))  ## Photos to .rnic files: ARGS=photo.jpg
 $(eval $(call program,compression/decompress,$(PROGRAM)))  ## .rnic files to photos: ARGS=photo.rnic
 $(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: ARGS=photo.rnic
-$(eval $(call program,compression/evaluate,$(PROGRAM) compression/rate_distortion.py))  ## Bits, PSNR and MS-SSIM at each iteration: ARGS="--images='kodak/*.png'"
+$(eval $(call program,compression/evaluate,$(EVALUATION)))  ## Networks and other codecs on photos, tables and plots: ARGS="--images='kodak/*.png'"
 $(eval $(call program,compression/bench,$(PROGRAM) $(EXPORTING)))  ## Speed and memory, as ratios within one run
 $(eval $(call program,compression/export,$(PROGRAM) $(EXPORTING)))  ## SavedModels for servers, TFLite for phones: ARGS="--export_dir=export --format=all"
 $(eval $(call program,compression/serve,$(SERVING)))  ## Exported models, by gRPC and REST: ARGS="--model_base_path=export"
@@ -127,6 +129,7 @@ $(eval $(call test,entropy_coder/range_decoder_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/progressive_test,$(ENTROPY_CODER) $(GOLDEN)))
 $(eval $(call test,fuzz/mutated_files_test,$(CODEC) $(addprefix tests/entropy_coder/,examples.py)))
 $(eval $(call test,entropy_coder/threads_test,$(ENTROPY_CODER)))
+$(eval $(call test,metrics/published_test,$(METRICS)))
 $(eval $(call test,metrics/bjontegaard_test,$(METRICS)))
 $(eval $(call test,metrics/curves_test,$(METRICS)))
 $(eval $(call test,metrics/pairs_test,$(METRICS)))
@@ -164,9 +167,22 @@ $(eval $(call test,image_coder/runner_test,$(IMAGE_CODER_TEST)))
 $(eval $(call test,image_coder/tiling_test,$(IMAGE_CODER_TEST)))
 $(eval $(call test,image_coder/weights_test,$(IMAGE_CODER_TEST)))
 $(eval $(call test,registry_test,$(CODEC)))
-$(eval $(call test,codec_test,$(CODEC) $(METRICS)))
+$(eval $(call test,codec_test,$(CODEC) $(METRICS) $(DATA_DIRS)))
 $(eval $(call test,machines_test,$(CODEC) tests/machines.py))
-$(eval $(call test,rate_distortion_test,$(sources.compression/evaluate) $(DATA_DIRS)))
+$(eval $(call test,evaluation/catalog_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/codecs_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/means_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/model_codecs_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/pillow_codecs_test,$(EVALUATION_TEST) $(DATA_DIRS)))
+$(eval $(call test,evaluation/plots_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/points_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/results_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/runner_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/summary_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/tables_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/throughput_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluation/workers_test,$(EVALUATION_TEST)))
+$(eval $(call test,evaluate_test,$(sources.compression/evaluate)))
 $(eval $(call test,benchmark_test,$(IMAGE_CODER) $(ENTROPY_CODER) compression/benchmark.py tests/entropy_coder/examples.py))
 $(eval $(call test,contact_sheet_test,$(BASE) compression/contact_sheet.py))
 $(eval $(call test,exporting/benchmark_test,$(EXPORTING_TEST)))

@@ -11,6 +11,9 @@ TFLITE = ["ai-edge-litert>=1.0.1"]
 # The protocols of TensorFlow Serving: the server, and the gRPC client.
 SERVING = ["tensorflow-serving-api==2.14.1"]
 
+# Plots, and the JPEG XL that others are compared with.
+EVALUATE = ["matplotlib>=3.8,<4", "pillow-jxl-plugin>=1.3,<2"]
+
 # Cuts the hardest tiles out of photos; it would take a protobuf that TensorFlow cannot use.
 BEAM = ["apache-beam>=2.60,<3", "protobuf<5"]
 
@@ -46,11 +49,13 @@ setup(
   extras_require={
     "demo": PHOTOS,
     "beam": BEAM,
+    "evaluate": EVALUATE,
     "serving": SERVING,
     "tflite": TFLITE,
     "dev": [
       *PHOTOS,
       *BEAM,
+      *EVALUATE,
       *SERVING,
       *TFLITE,
       # Checks of our BD-rate and PSNR-HVS.

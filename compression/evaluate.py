@@ -1,55 +1,169 @@
-"""Measures a model on photos: mean bits per pixel, PSNR and MS-SSIM at each iteration.
+"""Measures codecs on photos: bits per pixel of real files, PSNR, MS-SSIM and PSNR-HVS.
 
   python -m compression.evaluate --images='kodak/*.png' [--model=residual_gru] [--csv=points.csv]
+  python -m compression.evaluate --images='kodak/*.png' --output_dir=evaluation --jobs=4 \\
+      --codecs=residual_gru,jpeg420,jpeg444,webp,jpeg2000,avif,jxl
 
-Prints a table, beside the points that were published for the network of Toderici et al. (CVPR 2017)
-on the Kodak images. Sizes are those of real files.
+The first prints a table of means at each iteration, on the Kodak images beside the points that were
+published for the network of Toderici et al. (CVPR 2017).
+
+The second writes results.csv (a row an image and setting), means.csv, tables.md (quality at equal
+rates, areas under the curves, BD-rates, seconds per megapixel) and plots as PNG and SVG. Killed at
+any moment, the same command goes on from the last whole image; with more photos or codecs it adds
+those. Seconds in the rows are those of --jobs processes side by side; the table of seconds per
+megapixel is made at the end, one codec at a time.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import contextlib
 import pathlib
 import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from compression import jobs, program, registry
 from compression.files import atomic_write, check_output
 
+if TYPE_CHECKING:
+  from compression.evaluation.codecs import ImageCodec
+  from compression.evaluation.points import Point
+  from compression.evaluation.results import Results
+  from compression.evaluation.throughput import Throughput
+
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos")
 _MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_CODECS = flags.DEFINE_list(
+  "codecs",
+  None,
+  "instead of --model: models, and any of jpeg420, jpeg444, jpeg420_baseline (standard Huffman"
+  " tables, only to check the measuring), webp, jpeg2000, avif, jxl",
+)
 _PRECISION = jobs.define_precision_flag()
-_CSV = flags.DEFINE_string("csv", None, "a file to write: one row an image and iteration")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace the file if it exists")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "the folder of all results; made if need be")
+_CSV = flags.DEFINE_string("csv", None, "without --output_dir: a file for the rows")
+_JOBS = flags.DEFINE_integer("jobs", 1, "photos at a time, each in a process of its own", 1, 1024)
+_THROUGHPUT = flags.DEFINE_bool("throughput", True, "measure seconds per megapixel, too")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace --csv, or forget what was measured")
 
 
 def main(argv: list[str]) -> None:
   (pattern,) = program.require(argv, _IMAGES)
-  names = program.expand([pattern])
+  if _CSV.value is not None and _OUTPUT_DIR.value is not None:
+    raise program.UsageError("--csv and --output_dir exclude each other")
+  if _CODECS.value is not None and _MODEL.present:
+    raise program.UsageError("--codecs and --model exclude each other")
+  files = program.expand([pattern])
   if _CSV.value is not None:
     check_output(_CSV.value, _OVERWRITE.value)
-  registry.find(_MODEL.value)
 
+  from compression.evaluation import catalog, plots, runner
+
+  if _OUTPUT_DIR.value is not None:
+    plots.check()
+  codecs, missing = catalog.find_all(_CODECS.value or [_MODEL.value], _PRECISION.value)
+  for line in missing:
+    program.warn(f"left out: {line}")
+  photos = runner.name_photos(files)
+  program.end_cleanly_when_terminated()
+  if _OUTPUT_DIR.value is None:
+    _print_settings(codecs, photos)
+  else:
+    _write_folder(_OUTPUT_DIR.value, codecs, photos)
+
+
+def _measure(
+  codecs: Mapping[str, ImageCodec],
+  photos: Mapping[str, pathlib.Path],
+  done: Callable[[str, str], bool],
+  add: Callable[[list[Point]], None],
+) -> None:
+  """Gives `add` the rows of each photo and codec that is not done; a bar on a terminal."""
   from tqdm import tqdm
 
-  from compression.codec import load
-  from compression.datasets.images import read_photo
-  from compression.rate_distortion import Point, evaluate, table
+  from compression.evaluation import runner
 
-  codec = load(_MODEL.value, _PRECISION.value)
-  points: list[Point] = []
-  for name in tqdm(names, unit="photo", disable=not sys.stderr.isatty()):
-    points += evaluate(codec, pathlib.Path(name).name, read_photo(name).image)
+  tasks = [
+    runner.Task(file, wanted, _PRECISION.value)
+    for name, file in photos.items()
+    for wanted, codec in codecs.items()
+    if not done(name, codec.name)
+  ]
+  if not tasks:
+    return
+  bar = tqdm(
+    total=len(photos) * len(codecs),
+    initial=len(photos) * len(codecs) - len(tasks),
+    unit="photo x codec",
+    disable=not sys.stderr.isatty(),
+  )
+  # Closed by name: else the processes would go on until the error that ends this is handled.
+  with bar, contextlib.closing(runner.run(tasks, _JOBS.value)) as groups:
+    for points in groups:
+      add(points)
+      bar.update()
+
+
+def _print_settings(codecs: Mapping[str, ImageCodec], photos: Mapping[str, pathlib.Path]) -> None:
+  from compression.evaluation import results, summary
+
+  groups: dict[tuple[str, str], list[Point]] = {}
+
+  def add(points: list[Point]) -> None:
+    groups[points[0].image, points[0].codec] = points
+
+  _measure(codecs, photos, lambda image, codec: False, add)
+  keys = [(name, codec.name) for name in photos for codec in codecs.values()]
+  points = [point for key in keys for point in groups[key]]
   if _CSV.value is not None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Point._fields)
-    writer.writerows(points)
-    with atomic_write(_CSV.value) as file:
-      file.write(text.getvalue().encode())
-  print(table(points))
+    with atomic_write(_CSV.value, _OVERWRITE.value) as file:
+      file.write(results.to_csv(points).encode())
+  print(summary.settings_text(points))
+
+
+def _write_folder(
+  folder: str, codecs: Mapping[str, ImageCodec], photos: Mapping[str, pathlib.Path]
+) -> None:
+  from compression.evaluation import summary
+  from compression.evaluation.results import Results, describe_run
+  from compression.evaluation.throughput import THROUGHPUT_FILE
+
+  run = describe_run(codecs.values(), photos)
+  with Results(folder, run, _OVERWRITE.value) as results:
+    if _OVERWRITE.value:
+      (results.folder / THROUGHPUT_FILE).unlink(missing_ok=True)
+    _measure(codecs, photos, results.has, results.add)
+    identities = {codec.name: codec.identity for codec in codecs.values()}
+    rows = _throughput(codecs, photos, results)
+    print(summary.write(results.folder, results.points, identities, rows), end="")
+
+
+def _throughput(
+  codecs: Mapping[str, ImageCodec], photos: Mapping[str, pathlib.Path], results: Results
+) -> list[Throughput]:
+  """The rows that were measured on this machine before, and what is missing if it is asked for."""
+  from compression.evaluation import means, throughput
+
+  file = results.folder / throughput.THROUGHPUT_FILE
+  settings = throughput.choose_settings(means.means(results.points))
+  known = throughput.read(file)
+  machine = throughput.machine()
+  rows: list[Throughput] = []
+  for wanted, codec in codecs.items():
+    if codec.name not in settings:
+      continue
+    setting = settings[codec.name]
+    found = [row for row in known if row[:2] == (codec.name, setting) and row.machine == machine]
+    if not found and _THROUGHPUT.value:
+      found = throughput.measure(
+        codec.name, wanted, setting, list(photos.values()), _PRECISION.value
+      )
+    rows += found
+  if rows:
+    throughput.write(file, rows)
+  return rows
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import struct
 import warnings
 import zlib
@@ -12,6 +13,7 @@ import pytest
 import compression
 from compression import container
 from compression.codec import Codec, pad_to_blocks
+from compression.datasets.images import read_photo
 from compression.entropy_coder.learned import LearnedCoder
 from compression.errors import FormatError, ImageError, ModelError, RangeError
 from compression.image_coder import tiling
@@ -274,3 +276,21 @@ def test_targets_count_the_bytes_after_entropy_coding(codec: Codec, photo: np.nd
   assert len(packed.data) <= 9000 and len(learned.data) <= 9000
   assert learned.iterations > packed.iterations
   assert len(codec.compress(photo, learned.iterations + 1)) > 9000
+
+
+FIRST_WEIGHTS_PSNR = (
+  23.71, 26.10, 27.34, 28.41, 29.32, 30.04, 30.58, 31.09,
+  31.50, 31.82, 32.09, 32.30, 32.45, 32.53, 32.55, 32.53,
+)  # fmt: skip
+"""dB at each iteration, means over kodim01 to kodim03, of the first weights of this project."""
+
+
+@pytest.mark.slow
+def test_the_released_model_is_better_than_the_first_one(kodak_dir: pathlib.Path) -> None:
+  codec = compression.load()
+  quality = []
+  for file in sorted(kodak_dir.glob("*.png"))[:3]:
+    image = read_photo(file).image
+    every = codec.progressive(codec.compress(image, 16))
+    quality.append([float(psnr(image, decoded.image)) for decoded in every])
+  assert (np.mean(quality, 0) > FIRST_WEIGHTS_PSNR).all(), quality

@@ -298,7 +298,9 @@ def test_evaluate(run: Run, tmp_path: pathlib.Path, photo_file: pathlib.Path) ->
   assert (result.status, result.err) == (0, "")
   assert len(result.out.decode().splitlines()) == 2 + 16
   rows = (tmp_path / "points.csv").read_text().splitlines()
-  assert rows[0] == "image,codec,setting,nominal_bpp,bytes,bpp,psnr,ms_ssim"
+  assert rows[0] == (
+    "image,codec,setting,bytes,bpp,psnr,ms_ssim,psnr_hvs,encode_seconds,decode_seconds,nominal_bpp"
+  )
   assert len(rows) == 1 + 16 and rows[1].startswith("photo.png,residual_gru,1,")
   run("evaluate", "--images=*.png", "--csv=points.csv").fails(1, "points.csv: exists already")
 

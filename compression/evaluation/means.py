@@ -1,0 +1,149 @@
+"""Means over the photos, and curves of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from compression.evaluation.points import Point, cell
+from compression.metrics import published
+
+MEANS_FILE = "means.csv"
+
+CHECK_CODEC = "jpeg420_baseline"
+"""Made to be compared with a published curve; an opponent is the JPEG that optimises its tables."""
+
+KODAK = frozenset(f"kodim{number:02d}" for number in range(1, 25))
+"""The names of the images that the published points are means over."""
+
+
+class Mean(NamedTuple):
+  """A codec at a setting, means over all photos; the columns of means.csv."""
+
+  codec: str
+  setting: float
+  images: int
+  bytes: float
+  bpp: float
+  psnr: float
+  ms_ssim: float
+  psnr_hvs: float
+  encode_seconds: float
+  decode_seconds: float
+  nominal_bpp: float | None
+
+
+_AVERAGED = (
+  "bytes",
+  "bpp",
+  "psnr",
+  "ms_ssim",
+  "psnr_hvs",
+  "encode_seconds",
+  "decode_seconds",
+)
+
+
+class Measure(NamedTuple):
+  """A measure of quality as it is drawn.
+
+  Attributes:
+    key: the field of Point and Mean.
+    label: for axes and tables.
+    scale: what is drawn for a value.
+  """
+
+  key: str
+  label: str
+  scale: Callable[[float], float]
+
+
+class Curve(NamedTuple):
+  """Quality over bits per pixel, by the rate; finite numbers only."""
+
+  name: str
+  bpp: tuple[float, ...]
+  quality: tuple[float, ...]
+
+
+def decibels(ms_ssim: float) -> float:
+  """-10 log10(1 - MS-SSIM), in which differences near 1 show; infinity for 1."""
+  return float("inf") if ms_ssim >= 1 else float(-10 * np.log10(1 - ms_ssim))
+
+
+def _as_it_is(value: float) -> float:
+  return value
+
+
+PSNR = Measure("psnr", "PSNR (dB)", _as_it_is)
+MS_SSIM = Measure("ms_ssim", "MS-SSIM", _as_it_is)
+MS_SSIM_DB = Measure("ms_ssim", "MS-SSIM (dB)", decibels)
+PSNR_HVS = Measure("psnr_hvs", "PSNR-HVS (dB)", _as_it_is)
+MEASURES = (PSNR, MS_SSIM_DB, PSNR_HVS)
+"""Those that are drawn."""
+
+
+def means(points: Iterable[Point]) -> list[Mean]:
+  """For each codec and setting, in the order of the points."""
+  groups: dict[tuple[str, float], list[Point]] = {}
+  for point in points:
+    groups.setdefault((point.codec, point.setting), []).append(point)
+  result = []
+  for (codec, setting), group in groups.items():
+    numbers = {
+      field: float(np.mean([getattr(point, field) for point in group])) for field in _AVERAGED
+    }
+    rates = [point.nominal_bpp for point in group if point.nominal_bpp is not None]
+    nominal = float(np.mean(rates)) if len(rates) == len(group) else None
+    result.append(Mean(codec, setting, len(group), **numbers, nominal_bpp=nominal))
+  return result
+
+
+def shown(every: Sequence[Mean]) -> list[Mean]:
+  """Those for plots and tables: all but CHECK_CODEC, unless there is nothing else."""
+  return [mean for mean in every if mean.codec != CHECK_CODEC] or list(every)
+
+
+def is_kodak(points: Iterable[Point]) -> bool:
+  """Whether these are of the 24 Kodak images, so that published means may stand beside them."""
+  return {point.image.rpartition(".")[0] for point in points} == KODAK
+
+
+def curves(every: Iterable[Mean], measure: Measure) -> list[Curve]:
+  """One for each codec, in their order."""
+  by_codec: dict[str, list[tuple[float, float]]] = {}
+  for mean in every:
+    quality = measure.scale(getattr(mean, measure.key))
+    by_codec.setdefault(mean.codec, []).append((mean.bpp, quality))
+  return [_curve(name, pairs) for name, pairs in by_codec.items()]
+
+
+def published_curves(measure: Measure) -> list[Curve]:
+  """Of the networks that were published, on Kodak; none for measures that were not."""
+  if measure.key == PSNR_HVS.key:
+    return []
+  return [
+    _curve(
+      f"{curve.name} (published)",
+      [(point.bpp, measure.scale(getattr(point, measure.key))) for point in curve.points],
+    )
+    for curve in published.NETWORKS_KODAK
+  ]
+
+
+def to_csv(every: Iterable[Mean]) -> str:
+  """means.csv."""
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator="\n")
+  writer.writerow(Mean._fields)
+  writer.writerows(map(cell, mean) for mean in every)
+  return text.getvalue()
+
+
+def _curve(name: str, pairs: Iterable[tuple[float, float]]) -> Curve:
+  ordered = sorted(pair for pair in pairs if np.isfinite(pair[1]))
+  return Curve(name, tuple(bpp for bpp, _ in ordered), tuple(value for _, value in ordered))

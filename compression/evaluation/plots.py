@@ -1,0 +1,141 @@
+"""Quality over bits per pixel, drawn by matplotlib: the package's extra `evaluate`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from compression.errors import CompressionError
+from compression.evaluation import means as means_lib
+from compression.evaluation.means import MEASURES, Mean, Measure
+from compression.files import atomic_write
+from compression.metrics import published
+
+if TYPE_CHECKING:
+  from matplotlib.figure import Figure
+
+SCALES = ("linear", "log")
+FORMATS = ("png", "svg")
+_METADATA: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}}
+
+_SIZE = 7.5, 5.2  # inches
+_DOTS_PER_INCH = 140
+_RATE_LIMITS = {"linear": (0.0, 2.1), "log": (0.05, 2.5)}  # what the paper's rates lie within
+_RATE_TICKS = {"linear": (0, 0.5, 1, 1.5, 2), "log": (0.0625, 0.125, 0.25, 0.5, 1, 2)}
+_MARGIN = 0.04  # of the range of qualities
+
+# M. Okabe and K. Ito, "Color Universal Design": told apart by those who see fewer colours, too.
+_BLACK, _BLUE = "#000000", "#0072B2"
+_COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#777777")
+_MODEL_COLOURS = (_BLUE, "#332288", "#117733", "#882255")
+_PUBLISHED_MARKERS = "sD^v"
+
+
+class _Style(NamedTuple):
+  colour: str
+  width: float
+  front: int
+
+
+def check() -> None:
+  """Raises CompressionError if there is no matplotlib: before work is done for its plots."""
+  try:
+    import matplotlib.figure  # noqa: F401
+  except ImportError:
+    raise CompressionError(
+      "plots need matplotlib: pip install matplotlib, or leave out --output_dir"
+    ) from None
+
+
+def figure(means: Sequence[Mean], measure: Measure, scale: str, kodak: bool) -> Figure:
+  """One plot.
+
+  Args:
+    means: of all codecs.
+    measure: of MEASURES.
+    scale: of the rates, one of SCALES.
+    kodak: whether published points may stand beside these.
+  """
+  from matplotlib.figure import Figure
+
+  drawing = Figure(figsize=_SIZE, layout="constrained")
+  axes = drawing.add_subplot()
+  axes.set_xscale(scale)
+  low, high = _RATE_LIMITS[scale]
+  chosen = means_lib.shown(means)
+  styles = _styles(chosen)
+  seen: list[float] = []
+  for curve in means_lib.curves(chosen, measure):
+    style = styles[curve.name]
+    axes.plot(
+      curve.bpp,
+      curve.quality,
+      marker="o",
+      markersize=1 + 1.5 * style.width,
+      color=style.colour,
+      linewidth=style.width,
+      zorder=style.front,
+      label=curve.name,
+    )
+    seen += [quality for rate, quality in zip(curve.bpp, curve.quality) if low <= rate <= high]
+  beside = means_lib.published_curves(measure) if kodak else []
+  for curve, marker in zip(beside, _PUBLISHED_MARKERS):
+    axes.plot(
+      curve.bpp,
+      curve.quality,
+      linestyle="none",
+      marker=marker,
+      markersize=5,
+      markerfacecolor="white",
+      color=_BLACK,
+      zorder=4,
+      label=curve.name,
+    )
+    seen += curve.quality
+  axes.set_xlim(low, high)
+  axes.set_xticks(_RATE_TICKS[scale], [f"{tick:g}" for tick in _RATE_TICKS[scale]])
+  axes.minorticks_off()
+  if seen:
+    margin = _MARGIN * max(max(seen) - min(seen), 1)
+    axes.set_ylim(min(seen) - margin, max(seen) + margin)
+    axes.legend(loc="lower right", fontsize="small", framealpha=0.9)
+  axes.set_xlabel("bits per pixel, of whole files")
+  axes.set_ylabel(measure.label)
+  images = max((mean.images for mean in means), default=0)
+  axes.set_title(f"{'Kodak, means' if kodak else 'Means'} over {images} image(s)", loc="left")
+  axes.grid(color="#dddddd", linewidth=0.6)
+  axes.set_axisbelow(True)
+  for side in ("top", "right"):
+    axes.spines[side].set_visible(False)
+  if beside:
+    drawing.supxlabel(f"Published points: {published.SOURCE}", fontsize="x-small", color="#555555")
+  return drawing
+
+
+def write_all(folder: pathlib.Path, means: Sequence[Mean], kodak: bool) -> list[pathlib.Path]:
+  """Writes MEASURE_SCALE.FORMAT for all of them, always the same bytes; returns the files."""
+  import matplotlib
+
+  files = []
+  with matplotlib.rc_context({"svg.hashsalt": __name__}):
+    for measure in MEASURES:
+      for scale in SCALES:
+        drawing = figure(means, measure, scale, kodak)
+        for suffix in FORMATS:
+          files.append(folder / f"{measure.key}_{scale}.{suffix}")
+          with atomic_write(files[-1]) as file:
+            drawing.savefig(file, format=suffix, dpi=_DOTS_PER_INCH, metadata=_METADATA[suffix])
+  return files
+
+
+def _styles(means: Sequence[Mean]) -> dict[str, _Style]:
+  """Codec -> how it is drawn: networks thicker and in front."""
+  networks = dict.fromkeys(mean.codec for mean in means if mean.nominal_bpp is not None)
+  others = dict.fromkeys(mean.codec for mean in means if mean.codec not in networks)
+  styles = {}
+  for number, name in enumerate(networks):
+    styles[name] = _Style(_MODEL_COLOURS[number % len(_MODEL_COLOURS)], 2.4, 3)
+  for number, name in enumerate(others):
+    styles[name] = _Style(_COLOURS[number % len(_COLOURS)], 1.4, 2)
+  return styles

@@ -1,0 +1,100 @@
+"""An image at a setting of a codec, measured: a row of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from compression import metrics
+from compression.errors import ImageError
+from compression.evaluation.codecs import ImageCodec
+from compression.metrics.ms_ssim import MIN_SIDE  # more than the other measures need
+
+__all__ = ["MIN_SIDE", "Point", "cell", "measure"]
+
+
+class Point(NamedTuple):
+  """The columns of the results.
+
+  Attributes:
+    image: the file's name without its folder.
+    codec, setting: as the codec calls them.
+    bytes, bpp: of the whole file.
+    psnr, ms_ssim, psnr_hvs: of `compression.metrics`.
+    encode_seconds, decode_seconds: on this machine, beside whatever else it did.
+    nominal_bpp: of a network, before entropy coding and without the container; else None.
+  """
+
+  image: str
+  codec: str
+  setting: float
+  bytes: int
+  bpp: float
+  psnr: float
+  ms_ssim: float
+  psnr_hvs: float
+  encode_seconds: float
+  decode_seconds: float
+  nominal_bpp: float | None = None
+
+  @staticmethod
+  def from_row(row: Mapping[str, str]) -> Point:
+    """The point of a row; raises ValueError, KeyError or TypeError if it is none."""
+    return Point(
+      row["image"],
+      row["codec"],
+      float(row["setting"]),
+      int(row["bytes"]),
+      float(row["bpp"]),
+      float(row["psnr"]),
+      float(row["ms_ssim"]),
+      float(row["psnr_hvs"]),
+      float(row["encode_seconds"]),
+      float(row["decode_seconds"]),
+      float(row["nominal_bpp"]) if row["nominal_bpp"] else None,
+    )
+
+
+def measure(codec: ImageCodec, name: str, image: np.ndarray) -> list[Point]:
+  """A point for each setting of a codec.
+
+  Args:
+    name: of the image, for the rows and for messages.
+    image: uint8 [H, W, 3], sides of at least MIN_SIDE pixels.
+
+  Raises:
+    ImageError: if the image is too small, the codec cannot take it, or gives back another size.
+  """
+  pixels = image.shape[0] * image.shape[1]
+  points = []
+  try:
+    for trial in codec.trials(image):
+      points.append(
+        Point(
+          name,
+          codec.name,
+          trial.setting,
+          trial.size,
+          8 * trial.size / pixels,
+          float(metrics.psnr(image, trial.image)),
+          float(metrics.ms_ssim(image, trial.image)),
+          float(metrics.psnr_hvs(image, trial.image)),
+          trial.encode_seconds,
+          trial.decode_seconds,
+          trial.nominal_bpp,
+        )
+      )
+  except ImageError as error:
+    raise ImageError(f"{name}: {codec.name}: {error}") from error
+  return points
+
+
+def cell(value: object) -> str:
+  """As a file has it: whole numbers without a point, others so that they read back as they were."""
+  if value is None:
+    return ""
+  if isinstance(value, float) and value.is_integer():
+    return str(int(value))
+  return str(value)

@@ -1,0 +1,184 @@
+"""The evaluation as a program: killed, taken up again, and told to do what makes no sense."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from compression.evaluation.pillow_codecs import NAMES, PillowCodec
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+PLOTS = {
+  f"{measure}_{scale}.{suffix}"
+  for measure in ("psnr", "ms_ssim", "psnr_hvs")
+  for scale in ("linear", "log")
+  for suffix in ("png", "svg")
+}
+FILES = {"results.csv", "run.json", "means.csv", "tables.md", "throughput.csv"} | PLOTS
+
+
+@pytest.fixture
+def folder(tmp_path: pathlib.Path, photo: np.ndarray) -> pathlib.Path:
+  """With six photos."""
+  for number in range(6):
+    Image.fromarray(photo[20 * number : 20 * number + 48, :64]).save(tmp_path / f"{number}.png")
+  return tmp_path
+
+
+def _start(folder: pathlib.Path, *args: str) -> subprocess.Popen:
+  environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "hide"), str(ROOT)])}
+  environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
+  return subprocess.Popen(
+    [sys.executable, "-m", "compression.evaluate", *args],
+    cwd=folder,
+    env=environment,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def _evaluate(folder: pathlib.Path, *args: str) -> tuple[int, str, str]:
+  """Status, stdout and stderr."""
+  process = _start(folder, *args)
+  out, err = process.communicate()
+  return process.returncode, out, err
+
+
+def _fails(folder: pathlib.Path, message: str, *args: str, status: int = 1) -> None:
+  """Asserts one line with this message, and that nothing is written."""
+  before = {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+  code, out, err = _evaluate(folder, *args)
+  assert (code, out) == (status, ""), err
+  assert err.startswith("error: ") and message in err and len(err.splitlines()) == 1, err
+  assert {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()} == before
+
+
+def _hide(folder: pathlib.Path, package: str) -> None:
+  """Makes a package one that cannot be imported."""
+  (folder / "hide").mkdir(exist_ok=True)
+  (folder / "hide" / f"{package}.py").write_text("raise ImportError")
+
+
+def _rows(file: pathlib.Path) -> list[str]:
+  return file.read_text().splitlines()[1:]
+
+
+def _interrupt(folder: pathlib.Path, flags: list[str], number: signal.Signals) -> list[str]:
+  """Sends a signal as soon as there are new rows; returns all that are there then."""
+  file = folder / "out/results.csv"
+  before = len(_rows(file)) if file.exists() else 0
+  process = _start(folder, *flags)
+  try:
+    while not (file.exists() and len(_rows(file)) > before):
+      assert process.poll() is None, process.communicate()
+      time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+  finally:
+    process.kill()
+  assert out == ""
+  if number == signal.SIGTERM:
+    assert (process.returncode, err) == (128 + number, "")
+  return _rows(file)
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_without_losing_or_repeating_a_row(folder: pathlib.Path) -> None:
+  flags = ["--images=*.png", "--codecs=jpeg420,jpeg444", "--output_dir=out", "--nothroughput"]
+  settings = len(PillowCodec("jpeg420").settings)
+  first = _interrupt(folder, flags, signal.SIGTERM)
+  second = _interrupt(folder, flags, signal.SIGKILL)
+  assert 0 < len(first) < len(second) < 6 * 2 * settings
+  assert len(first) % settings == len(second) % settings == 0
+  # The seconds in a row are never the same twice: these were not measured again.
+  assert set(first) < set(second)
+  file = folder / "out/results.csv"
+  with open(file, "a") as rows:  # as a machine that loses power may leave it
+    rows.write("5.png,jpeg420,2,77")
+
+  status, out, err = _evaluate(folder, *flags, "--jobs=2")
+  assert (status, err) == (0, "")
+  after = _rows(file)
+  assert len(after) == len(set(after)) == 6 * 2 * settings
+  assert set(second) < set(after)
+  assert {path.name for path in (folder / "out").iterdir()} == FILES - {"throughput.csv"}
+  assert "## Area under the curve" in out and out == (folder / "out/tables.md").read_text()
+
+  flags[1] = "--codecs=jpeg420"
+  _fails(folder, "out: was begun with other codecs: jpeg444 is not among", *flags)
+  flags[:2] = "--images=[0-4].png", "--codecs=jpeg420,jpeg444"
+  _fails(folder, "out: was begun with other images: 5.png is not among", *flags)
+
+
+@pytest.mark.slow
+def test_a_missing_library_is_left_out_and_a_later_codec_added(folder: pathlib.Path) -> None:
+  _hide(folder, "pillow_jxl")
+  flags = ["--images=0.png", "--output_dir=out"]
+  status, out, err = _evaluate(folder, *flags, "--codecs=jpeg420,jxl")
+  assert status == 0
+  assert err == "warning: left out: jxl needs the package pillow-jxl-plugin\n"
+  assert "## Seconds per megapixel" in out
+  first = _rows(folder / "out/results.csv")
+  assert {path.name for path in (folder / "out").iterdir()} == FILES
+  seconds = _rows(folder / "out/throughput.csv")
+  assert [row.split(",")[:3] for row in seconds] == [
+    ["jpeg420", seconds[0].split(",")[1], str(threads)] for threads in (1, os.cpu_count())
+  ]
+
+  status, out, err = _evaluate(folder, *flags, "--codecs=jpeg444,jpeg420", "--nothroughput")
+  assert (status, err) == (0, "")
+  rows = _rows(folder / "out/results.csv")
+  assert set(first) < set(rows) and len(rows) == 2 * len(first)
+  with open(folder / "out/results.csv", newline="") as file:
+    for row in csv.DictReader(file):
+      assert row["image"] == "0.png" and row["nominal_bpp"] == ""
+      assert float(row["bpp"]) == pytest.approx(8 * int(row["bytes"]) / (48 * 64))
+  assert "| jpeg444 |" in out and "## BD-rate against jpeg420, seconds per megapixel" in out
+  assert _rows(folder / "out/throughput.csv") == seconds  # as it was measured before
+
+  status, out, err = _evaluate(folder, *flags, "--codecs=jpeg420", "--nothroughput", "--overwrite")
+  assert (status, err) == (0, "")
+  assert not set(_rows(folder / "out/results.csv")) & set(rows) and "per megapixel" not in out
+  assert not (folder / "out/throughput.csv").exists()
+
+
+def test_what_is_wrong_is_one_line_before_any_work(folder: pathlib.Path, photo: np.ndarray) -> None:
+  _hide(folder, "pillow_jxl")
+  Image.fromarray(photo[:10, :50]).save(folder / "small.bmp")
+  (folder / "text.jpg").write_text("no photo")
+  (folder / "again").mkdir()
+  Image.fromarray(photo[:20, :50]).save(folder / "again/0.png")
+  jpeg = ["--codecs=jpeg420", "--output_dir=out"]
+  _fails(folder, "none*.png: matches no file", "--images=none*.png", *jpeg)
+  _fails(folder, "small.bmp: has 50x10 pixels; MS-SSIM needs sides of", "--images=*.bmp", *jpeg)
+  _fails(folder, "text.jpg: not an image", "--images=text.jpg", *jpeg)
+  _fails(folder, "0.png: has the same name as", "--images=**/0.png", *jpeg)
+  _fails(folder, "jpg: no such model or folder", "--images=*.png", "--codecs=jpeg420,jpg")
+  _fails(folder, "no codec is left: jxl needs", "--images=*.png", "--codecs=jxl")
+  _fails(folder, "nope: no such model", "--images=*.png", "--model=nope")
+  _fails(folder, "text.jpg: cannot be made", "--images=*.png", "--output_dir=text.jpg")
+  both = ["--images=*.png", "--codecs=jpeg420", "--output_dir=out", "--csv=rows.csv"]
+  _fails(folder, "--csv and --output_dir exclude each other", *both, status=2)
+  both = ["--images=*.png", "--codecs=jpeg420", "--model=residual_gru"]
+  _fails(folder, "--codecs and --model exclude each other", *both, status=2)
+  _fails(folder, "--jobs=0", "--images=*.png", "--jobs=0", status=2)
+  _hide(folder, "matplotlib")
+  _fails(folder, "plots need matplotlib: pip install", "--images=*.png", *jpeg)
+
+
+def test_the_help_names_every_codec(tmp_path: pathlib.Path) -> None:
+  status, out, _ = _evaluate(tmp_path, "--help")
+  assert status == 0
+  for word in ("--images", "--output_dir", "--csv", "--jobs", "--codecs", *NAMES):
+    assert word in out
