@@ -35,6 +35,7 @@ CODEC         := $(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(REGISTRY)) c
 PROGRAM       := $(sort $(CODEC) $(METRICS)) $(addprefix compression/,program.py jobs.py)
 EVALUATION    := $(PROGRAM) compression/benchmark.py $(wildcard compression/evaluation/*.py)
 EXPORTING     := $(CODEC) compression/benchmark.py $(wildcard compression/exporting/*.py)
+REPORTING     := $(EVALUATION) $(wildcard compression/reporting/*.*)
 SERVING       := $(BASE) compression/program.py $(wildcard compression/serving/*.py)
 TRAINING      := $(PROGRAM) $(wildcard compression/training/*.py)
 
@@ -45,6 +46,7 @@ GOLDEN    := $(wildcard tests/golden/*.py tests/golden/*/*) $(DATA_DIRS)
 IMAGE_CODER_TEST := $(IMAGE_CODER) $(GOLDEN) tests/image_coder/conftest.py
 TRAINING_TEST := $(TRAINING) $(wildcard tests/training/conftest.py)
 ENTROPY_CODER_TEST := $(ENTROPY_CODER) $(addprefix tests/entropy_coder/,examples.py reference.py)
+REPORTING_TEST := $(REPORTING) $(addprefix tests/,exporting/examples.py reporting/examples.py)
 EVALUATION_TEST := $(EVALUATION) tests/evaluation/examples.py
 EXPORTING_TEST := $(EXPORTING) tests/exporting/examples.py
 SERVING_TEST := $(SERVING) tests/serving/examples.py
@@ -63,7 +65,7 @@ $(call target,$(1)): $(VENV_READY) $(1).py $(2)
 	$$(RUN) -m $(subst /,.,$(1)) $(3) $$(ARGS)
 endef
 
-$(eval $(call program,compression/demo,$(PROGRAM) compression/contact_sheet.py,$$(if $$(IMAGE),--image="$$(IMAGE)")))  ## Compress a photo at each quality, into demo/: IMAGE=photo.jpg
+$(eval $(call program,compression/demo,$(REPORTING) compression/contact_sheet.py,$$(if $$(IMAGE),--image="$$(IMAGE)")))  ## Compress a photo at each quality, into demo/: IMAGE=photo.jpg
 $(eval $(call program,compression/train,$(TRAINING)))  ## A model on photos: ARGS="--train_glob='photos/*.jpg' --train_dir=run"
 $(eval $(call program,compression/entropy_coder/train,$(TRAINING)))  ## An entropy coder on codes: ARGS="--codes=codes.tfrecord.gz --train_dir=run"
 $(eval $(call program,compression/datasets/mine_tiles,$(DATASETS) compression/program.py))  ## The hardest tiles of photos, for training: ARGS="--images='photos/*.jpg' --output=tiles@8.tfrecord"
@@ -71,6 +73,7 @@ $(eval $(call program,compression/compress,$(PROGRAM)))  ## Photos to .rnic file
 $(eval $(call program,compression/decompress,$(PROGRAM)))  ## .rnic files to photos: ARGS=photo.rnic
 $(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: ARGS=photo.rnic
 $(eval $(call program,compression/evaluate,$(EVALUATION)))  ## Networks and other codecs on photos, tables and plots: ARGS="--images='kodak/*.png'"
+$(eval $(call program,compression/report,$(REPORTING)))  ## Photos at each iteration beside JPEG, as HTML: ARGS="--images='kodak/*.png' --output=report.html"
 $(eval $(call program,compression/bench,$(PROGRAM) $(EXPORTING)))  ## Speed and memory, as ratios within one run
 $(eval $(call program,compression/export,$(PROGRAM) $(EXPORTING)))  ## SavedModels for servers, TFLite for phones: ARGS="--export_dir=export --format=all"
 $(eval $(call program,compression/serve,$(SERVING)))  ## Exported models, by gRPC and REST: ARGS="--model_base_path=export"
@@ -196,6 +199,13 @@ $(eval $(call test,exporting/saved_model_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/tflite_test,$(EXPORTING_TEST) $(METRICS)))
 $(eval $(call test,exporting/warmup_test,$(EXPORTING_TEST)))
 $(eval $(call test,export_test,$(sources.compression/export) tests/exporting/examples.py))
+$(eval $(call test,reporting/browser_test,$(REPORTING_TEST) tests/reporting/browser.py tests/reporting/viewer.py))
+$(eval $(call test,reporting/curves_test,$(REPORTING_TEST) tests/evaluation/examples.py))
+$(eval $(call test,reporting/opponents_test,$(REPORTING_TEST)))
+$(eval $(call test,reporting/page_test,$(REPORTING_TEST)))
+$(eval $(call test,reporting/photos_test,$(REPORTING_TEST)))
+$(eval $(call test,reporting/pictures_test,$(REPORTING_TEST)))
+$(eval $(call test,report_test,$(sources.compression/report) $(addprefix tests/,evaluation/examples.py exporting/examples.py reporting/examples.py)))
 $(eval $(call test,serving/errors_test,$(SERVING_TEST)))
 $(eval $(call test,serving/grpc_service_test,$(SERVING_TEST)))
 $(eval $(call test,serving/in_flight_test,$(SERVING_TEST)))

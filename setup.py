@@ -12,10 +12,15 @@ TFLITE = ["ai-edge-litert>=1.0.1"]
 SERVING = ["tensorflow-serving-api==2.14.1"]
 
 # Plots, and the JPEG XL that others are compared with.
-EVALUATE = ["matplotlib>=3.8,<4", "pillow-jxl-plugin>=1.3,<2"]
+EVALUATE = [
+  "matplotlib>=3.8,<4",
+  # For Python 3.9 it would have to be compiled.
+  "pillow-jxl-plugin>=1.3,<2; python_version >= '3.10'",
+]
 
 # Cuts the hardest tiles out of photos; it would take a protobuf that TensorFlow cannot use.
-BEAM = ["apache-beam>=2.60,<3", "protobuf<5"]
+# Python 3.9 gets none: its releases of Beam need other versions of what TensorFlow needs.
+BEAM = ["apache-beam>=2.60,<3; python_version >= '3.10'", "protobuf<5"]
 
 setup(
   name="compression-rnn",
@@ -27,11 +32,12 @@ setup(
   packages=[*find_packages(include=["compression", "compression.*"]), "compression.models"],
   package_dir={"compression.models": "models"},
   package_data={
+    "compression.reporting": ["*.html", "*.css", "*.js"],
     "compression.models": [
       f"{folder}/{files}"
       for folder in ("*", "*/entropy_coder")
       for files in ("config.json", "*.npz", "README.md")
-    ]
+    ],
   },
   install_requires=[
     "tensorflow==2.14.1",
@@ -66,6 +72,8 @@ setup(
       "pytest>=8.4,<10",
       # Another release formats otherwise.
       "ruff==0.17.5",
+      # The report, in a browser.
+      "selenium>=4.20,<5",
     ],
   },
 )

@@ -9,18 +9,17 @@ optimised) of at most the same number of bytes.
 
 from __future__ import annotations
 
-import io
 import pathlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
-from PIL import Image
 
 from compression import container, program, registry
 from compression.contact_sheet import Row, Version, draw
 from compression.errors import ImageError
 from compression.files import atomic_write, make_folder
+from compression.reporting.opponents import Opponent
 
 if TYPE_CHECKING:
   from compression.datasets.images import Photo
@@ -47,13 +46,13 @@ def main(argv: list[str]) -> int:
   file = folder / f"{name}.rnic"
   with atomic_write(file) as output:
     output.write(data)
-  rows = []
+  rows, opponent = [], Opponent(photo.image)
   for decoded in codec.progressive(data):
     write_png(folder / f"{name}_{decoded.iterations:02d}.png", decoded.image, overwrite=True)
     if decoded.iterations in _SHOWN:
       size = ends[decoded.iterations - 1]
       ours = _version(photo.image, decoded.image, size)
-      rows.append(Row(decoded.iterations, ours, _jpeg(photo.image, size)))
+      rows.append(Row(decoded.iterations, ours, _jpeg(photo.image, opponent, size)))
   sheet = folder / f"{name}_sheet.png"
   write_png(sheet, draw(photo.image, rows), overwrite=True)
   _print_table(name, photo, rows)
@@ -83,26 +82,10 @@ def _version(original: np.ndarray, image: np.ndarray, size: int) -> Version:
   return Version(image, size, float(metrics.psnr(original, image)), ms_ssim)
 
 
-def _jpeg(original: np.ndarray, limit: int) -> Version:
+def _jpeg(original: np.ndarray, opponent: Opponent, limit: int) -> Version:
   """The best JPEG of at most `limit` bytes, or the smallest if none is so small."""
-  low, high = 1, 100
-  best = _encode_jpeg(original, low)
-  while low < high:
-    quality = (low + high + 1) // 2
-    data = _encode_jpeg(original, quality)
-    if len(data) <= limit:
-      low, best = quality, data
-    else:
-      high = quality - 1
-  return _version(original, np.asarray(Image.open(io.BytesIO(best))), len(best))
-
-
-def _encode_jpeg(image: np.ndarray, quality: int) -> bytes:
-  file = io.BytesIO()
-  Image.fromarray(image).save(
-    file, "JPEG", quality=quality, subsampling="4:2:0", optimize=True, progressive=True
-  )
-  return file.getvalue()
+  data = opponent.at_most(limit).data
+  return _version(original, opponent.codec.decode(data), len(data))
 
 
 def _print_table(name: str, photo: Photo, rows: list[Row]) -> None:

@@ -43,9 +43,7 @@ def check() -> None:
   try:
     import matplotlib.figure  # noqa: F401
   except ImportError:
-    raise CompressionError(
-      "plots need matplotlib: pip install matplotlib, or leave out --output_dir"
-    ) from None
+    raise CompressionError("plots need matplotlib: pip install matplotlib") from None
 
 
 def figure(means: Sequence[Mean], measure: Measure, scale: str, kodak: bool) -> Figure:
