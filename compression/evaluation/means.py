@@ -87,6 +87,11 @@ MEASURES = (PSNR, MS_SSIM_DB, PSNR_HVS)
 """Those that are drawn."""
 
 
+def subject(images: int, kodak: bool) -> str:
+  """What a mean is of: "1 image", "24 Kodak images"."""
+  return f"{images} {'Kodak ' if kodak else ''}image{'' if images == 1 else 's'}"
+
+
 def means(points: Iterable[Point]) -> list[Mean]:
   """For each codec and setting, in the order of the points."""
   groups: dict[tuple[str, float], list[Point]] = {}

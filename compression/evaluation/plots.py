@@ -101,7 +101,7 @@ def figure(means: Sequence[Mean], measure: Measure, scale: str, kodak: bool) -> 
   axes.set_xlabel("bits per pixel, of whole files")
   axes.set_ylabel(measure.label)
   images = max((mean.images for mean in means), default=0)
-  axes.set_title(f"{'Kodak, means' if kodak else 'Means'} over {images} image(s)", loc="left")
+  axes.set_title(f"Means over {means_lib.subject(images, kodak)}", loc="left")
   axes.grid(color="#dddddd", linewidth=0.6)
   axes.set_axisbelow(True)
   for side in ("top", "right"):

@@ -58,7 +58,7 @@ def _text(
   throughput: Sequence[Throughput],
 ) -> str:
   images = max(mean.images for mean in means)
-  parts = [f"Means over {images} {'Kodak ' if kodak else ''}image(s), sizes of whole files."]
+  parts = [f"Means over {means_lib.subject(images, kodak)}, sizes of whole files."]
   for table in tables.all_tables(means, kodak, throughput):
     parts += [f"## {table.title}", tables.markdown(table)]
     parts += [table.note] if table.note else []

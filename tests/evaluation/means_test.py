@@ -67,3 +67,8 @@ def test_the_codec_of_the_check_is_shown_only_if_it_is_alone() -> None:
   other = means(curve("jpeg420", [(0.5, 30.0)]))
   assert means_lib.shown(check + other) == other
   assert means_lib.shown(check) == check
+
+
+def test_what_means_are_of_in_words() -> None:
+  assert means_lib.subject(1, kodak=False) == "1 image"
+  assert means_lib.subject(24, kodak=True) == "24 Kodak images"

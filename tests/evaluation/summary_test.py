@@ -18,7 +18,7 @@ def test_a_folder_gets_means_tables_and_plots(tmp_path: pathlib.Path) -> None:
   text = summary.write(tmp_path, points, {"m": "files 12", "jpeg420": "4:2:0"}, seconds)
   assert (tmp_path / "tables.md").read_text() == text
   for part in (
-    "Means over 2 image(s)",
+    "Means over 2 images",
     "## PSNR (dB)\n\n| codec | 0.125 bpp |",
     "## Area under the curve",
     "| m | +0.0% | +0.0% | +0.0% | 2 | 3.000 | 3.000 | 4.000 | 4.000 |",
@@ -34,7 +34,7 @@ def test_a_folder_gets_means_tables_and_plots(tmp_path: pathlib.Path) -> None:
 
 def test_on_kodak_what_was_published_stands_beside(tmp_path: pathlib.Path) -> None:
   text = summary.write(tmp_path, curve("jpeg420", PAIRS, KODAK), {"jpeg420": "4:2:0"})
-  assert "Means over 24 Kodak image(s)" in text
+  assert "Means over 24 Kodak images" in text
   assert "Toderici et al. 2017, nominal bpp (published)" in text
   assert "per megapixel" not in text
 
