@@ -11,9 +11,12 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
+
+pytest.importorskip("apache_beam", reason="Apache Beam is not installed")
+
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from PIL import Image
 
 from compression.datasets import mine_tiles, mining
 from compression.datasets.mining import Settings
