@@ -44,7 +44,7 @@ DATA_DIRS := $(BUILD)/data_dirs
 GOLDEN    := $(wildcard tests/golden/*.py tests/golden/*/*) $(DATA_DIRS)
 
 IMAGE_CODER_TEST := $(IMAGE_CODER) $(GOLDEN) tests/image_coder/conftest.py
-TRAINING_TEST := $(TRAINING) $(wildcard tests/training/conftest.py)
+TRAINING_TEST := $(TRAINING) tests/training/conftest.py
 ENTROPY_CODER_TEST := $(ENTROPY_CODER) $(addprefix tests/entropy_coder/,examples.py reference.py)
 REPORTING_TEST := $(REPORTING) $(addprefix tests/,exporting/examples.py reporting/examples.py)
 EVALUATION_TEST := $(EVALUATION) tests/evaluation/examples.py
@@ -67,6 +67,7 @@ endef
 
 $(eval $(call program,compression/demo,$(REPORTING) compression/contact_sheet.py,$$(if $$(IMAGE),--image="$$(IMAGE)")))  ## Compress a photo at each quality, into demo/: IMAGE=photo.jpg
 $(eval $(call program,compression/train,$(TRAINING)))  ## A model on photos: ARGS="--train_glob='photos/*.jpg' --train_dir=run"
+$(eval $(call program,compression/train_bench,$(TRAINING)))  ## Speed of training, as ratios within one run: ARGS="--widths=0.25"
 $(eval $(call program,compression/entropy_coder/train,$(TRAINING)))  ## An entropy coder on codes: ARGS="--codes=codes.tfrecord.gz --train_dir=run"
 $(eval $(call program,compression/datasets/mine_tiles,$(DATASETS) compression/program.py))  ## The hardest tiles of photos, for training: ARGS="--images='photos/*.jpg' --output=tiles@8.tfrecord"
 $(eval $(call program,compression/compress,$(PROGRAM)))  ## Photos to .rnic files: ARGS=photo.jpg
@@ -215,17 +216,21 @@ $(eval $(call test,serving/rest_test,$(SERVING_TEST)))
 $(eval $(call test,serving/warmup_test,$(SERVING_TEST) $(EXPORTING)))
 $(eval $(call test,serve_test,$(sort $(sources.compression/serve) $(EXPORTING_TEST) $(SERVING_TEST) $(addprefix tools/,grpc_client.py rest_client.py test_sources.py))))
 $(eval $(call test,programs_test,$(sort $(foreach name,$(PROGRAMS),$(sources.$(name))))))
+$(eval $(call test,training/benchmark_test,$(TRAINING_TEST)))
 $(eval $(call test,training/callbacks_test,$(TRAINING_TEST)))
 $(eval $(call test,training/config_test,$(TRAINING_TEST)))
+$(eval $(call test,training/console_test,$(TRAINING_TEST)))
 $(eval $(call test,training/curriculum_test,$(TRAINING_TEST)))
 $(eval $(call test,training/entropy_config_test,$(TRAINING_TEST)))
 $(eval $(call test,training/entropy_run_test,$(TRAINING_TEST) compression/entropy_coder/train.py tools/entropy_coder_single.py))
 $(eval $(call test,training/pipeline_test,$(TRAINING_TEST)))
 $(eval $(call test,training/progress_test,$(TRAINING_TEST)))
 $(eval $(call test,training/reports_test,$(TRAINING_TEST)))
-$(eval $(call test,training/run_test,$(TRAINING_TEST) compression/train.py))
+$(eval $(call test,training/run_test,$(TRAINING_TEST)))
 $(eval $(call test,training/schedule_test,$(TRAINING_TEST)))
 $(eval $(call test,training/trainer_test,$(TRAINING_TEST)))
+$(eval $(call test,training/workers_test,$(TRAINING_TEST) compression/train.py tests/training/processes.py))
+$(eval $(call test,train_bench_test,$(sources.compression/train_bench)))
 $(eval $(call test,train_test,$(sources.compression/train)))
 $(eval $(call test,makefile_test,Makefile setup.py $(EVERYTHING) $(GOLDEN) $(MODELS)))
 
@@ -255,6 +260,8 @@ test: $(TESTS:%=$(BUILD)/tests/%.passed)  ## The tests whose sources changed (KO
 test-fast: $(TESTS:%=$(BUILD)/tests/%.fast)  ## The same, without the slow ones
 	$(RUN_STALE)
 test-fast: CHOICE := -m 'not slow'
+
+bench-train: train_bench
 
 lint: $(VENV_READY)  ## Check style and format
 	$(VENV)/bin/ruff check --config tools/lint/ruff.toml $(CODE)
@@ -308,5 +315,5 @@ $(DATA_DIRS): FORCE
 	@mkdir -p $(@D)
 	@echo '$(KODAK_DIR) $(GOLDEN_DIR)' | cmp -s - $@ || echo '$(KODAK_DIR) $(GOLDEN_DIR)' > $@
 
-.PHONY: FORCE help venv test test-fast lint format type dist clean distclean declarations \
+.PHONY: FORCE help venv test test-fast bench-train lint format type dist clean distclean declarations \
   $(call target,$(PROGRAMS)) $(TESTS:%=tests/%)

@@ -9,6 +9,18 @@ The result is the folder run/model: --model=run/model gives it to the other prog
 moment, the same command goes on from the last checkpoint. `tensorboard --logdir=run` shows how it
 goes. An experiment file holds {"model": {...}, "training": {...}} with the flags' names as keys;
 flags have the last word.
+
+--distribution=multi_worker and parameter_server train with a group of processes: start this command
+for each, with the group and its place in TF_CONFIG.
+  multi_worker: {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}.
+    All work on each batch; they need the same photos and --train_dir. If one dies, the others end
+    with status 1, after some 10 seconds at most; start all of them again.
+  parameter_server: {"cluster": {"chief": [one], "ps": [...], "worker": [...]}, "task": {...}}.
+    Each worker works on batches of its own, at its own pace; only the chief needs photos and the
+    --train_dir. A worker that dies may be started again at any time. If the chief or a ps dies,
+    start the chief again (and the ps). Workers and ps end a minute after the chief.
+Either way training goes on from the last checkpoint. Addresses are open to whoever reaches them:
+use them in a network of your own only.
 """
 
 from __future__ import annotations
@@ -24,9 +36,8 @@ from compression import program
 from compression.errors import ConfigError
 from compression.image_coder.config import FRAMEWORKS, MAX_ITERATIONS, UNITS, CodecConfig
 from compression.training import config as config_lib
+from compression.training import console
 from compression.training.config import TrainConfig
-
-_SIGNAL_STATUS = 128  # what shells add to the number of a signal
 
 _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "the folder of the run, made if need be")
 _CONFIG = flags.DEFINE_string("config", None, "an experiment file")
@@ -89,9 +100,8 @@ def main(argv: list[str]) -> int:
 
   from compression.training.run import Console, train
 
-  console = Console(_say, program.warn, on_terminal=sys.stderr.isatty())
-  stopped = train(experiment, folder, console)
-  return 0 if stopped is None else _SIGNAL_STATUS + stopped
+  talk = Console(console.say, program.warn, on_terminal=sys.stderr.isatty())
+  return console.exit_status(train(experiment, folder, talk))
 
 
 def _experiment(folder: pathlib.Path) -> config_lib.Experiment:
@@ -114,10 +124,6 @@ def _experiment(folder: pathlib.Path) -> config_lib.Experiment:
 
 def _given(holders: tuple[flags.FlagHolder, ...]) -> dict[str, Any]:
   return {holder.name: holder.value for holder in holders if holder.value is not None}
-
-
-def _say(line: str) -> None:
-  print(line, flush=True)
 
 
 if __name__ == "__main__":

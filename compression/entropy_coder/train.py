@@ -20,6 +20,7 @@ from absl import flags
 
 from compression import program
 from compression.entropy_coder.configs import DEFAULT_MODEL
+from compression.training import console
 from compression.training.entropy_config import (
   EntropyExperiment,
   EntropyTrainConfig,
@@ -27,8 +28,6 @@ from compression.training.entropy_config import (
   check_resumable,
   read,
 )
-
-_SIGNAL_STATUS = 128  # what shells add to the number of a signal
 
 _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "the folder of the run, made if need be")
 _MODEL = flags.DEFINE_string("model", DEFAULT_MODEL, "the probability model, or progressive")
@@ -70,8 +69,7 @@ def main(argv: list[str]) -> int:
 
   from compression.training.entropy_run import train
 
-  stopped = train(experiment, folder, _say, program.warn)
-  return 0 if stopped is None else _SIGNAL_STATUS + stopped
+  return console.exit_status(train(experiment, folder, console.say, program.warn))
 
 
 def _config(file: flags.FlagHolder, kind: Any, **changes: Any) -> Any:
@@ -79,10 +77,6 @@ def _config(file: flags.FlagHolder, kind: Any, **changes: Any) -> Any:
   config = kind() if file.value is None else read(file.value, kind)
   given = {name: value for name, value in changes.items() if value is not None}
   return dataclasses.replace(config, **given)
-
-
-def _say(line: str) -> None:
-  print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from compression.errors import CompressionError, ModelError, OutputError
+from compression.training import workers
 from compression.training.config import CHECKPOINTS
 from compression.training.curriculum import Curriculum
 
@@ -56,10 +57,9 @@ class Plan(NamedTuple):
 class StepCallback(tf.keras.callbacks.Callback):
   """A callback that is told how many steps have been made, in this run and those before it."""
 
-  _supports_tf_logs = True  # else Keras waits for the device after every step, to copy the loss
-
   def __init__(self, plan: Plan):
     super().__init__()
+    self._supports_tf_logs = True  # else Keras waits for the device after every step for the loss
     self.plan = plan
 
   def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -115,11 +115,14 @@ class Checkpoints(StepCallback):
     """Saves; raises CompressionError if the weights are not finite, OutputError if it cannot."""
     if not self._writes or step == self.saved:
       return
+    workers.wait_for_steps(self.model.distribute_strategy)
     for name, variable in self.model.named_variables().items():
       if not np.isfinite(variable.numpy()).all():
         raise not_finite(f"the weights {name} are", step, self.saved)
     try:
-      self._manager.save(checkpoint_number=step)
+      self._manager.save(checkpoint_number=step, options=workers.checkpoint_options())
+    except workers.LOST:
+      raise
     except (OSError, tf.errors.OpError) as error:
       reason = str(error).splitlines()[0]
       raise OutputError(f"{self._manager.directory}: cannot be written: {reason}") from error
@@ -186,7 +189,10 @@ def restore(manager: tf.train.CheckpointManager) -> int:
   if latest is None:
     return 0
   try:
-    manager.checkpoint.restore(latest).assert_existing_objects_matched()
+    restored = manager.checkpoint.restore(latest, workers.checkpoint_options())
+    restored.assert_existing_objects_matched()
+  except workers.LOST:
+    raise
   except (OSError, ValueError, AssertionError, tf.errors.OpError) as error:
     reason = str(error).splitlines()[0]
     raise ModelError(f"{latest}: cannot be restored: {reason}") from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Collection
 from typing import Any
 
 from compression import registry
@@ -94,8 +95,9 @@ class TrainConfig:
   seed: int = setting(0, "of everything that is random", low=0, high=2**32 - 1)
   distribution: str = setting(
     "none",
-    "none: one device; mirrored: all of this machine's; multi_worker: those of TF_CONFIG",
-    choices=("none", "mirrored", "multi_worker"),
+    "none: one device; mirrored: all of this machine's; multi_worker, parameter_server: the group"
+    " of processes in TF_CONFIG, in step or each at its own pace",
+    choices=("none", "mirrored", "multi_worker", "parameter_server"),
   )
   init: str = setting("", "a released model or a folder with the weights to start from")
 
@@ -143,7 +145,7 @@ class Experiment(JsonConfig):
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:
-  """The values of an experiment file, checked by `Experiment.override`.
+  """The values of a JSON file, not checked yet.
 
   Raises:
     ConfigError: if it cannot be read or is not JSON; names the file.
@@ -196,13 +198,19 @@ def check_resumable(wanted: Experiment, folder: pathlib.Path) -> None:
   begun = base(folder)
   for part in ("model", "training"):
     old = dataclasses.asdict(getattr(begun, part))
-    new = dataclasses.asdict(getattr(wanted, part))
-    for key in old:
-      if old[key] != new[key] and key not in MAY_CHANGE:
-        raise ModelError(
-          f"{folder}: was begun with {key} {old[key]!r} and cannot go on with {new[key]!r}; "
-          "use another --train_dir"
-        )
+    refuse_changes(folder, old, dataclasses.asdict(getattr(wanted, part)), MAY_CHANGE)
+
+
+def refuse_changes(
+  folder: pathlib.Path, old: dict[str, Any], new: dict[str, Any], may_change: Collection[str]
+) -> None:
+  """Raises ModelError if a run begun with old settings cannot go on with the new ones."""
+  for key, value in old.items():
+    if value != new[key] and key not in may_change:
+      raise ModelError(
+        f"{folder}: was begun with {key} {value!r} and cannot go on with {new[key]!r}; "
+        "use another --train_dir"
+      )
 
 
 def check(field: dataclasses.Field, value: Any) -> None:

@@ -14,9 +14,10 @@ import dataclasses
 import pathlib
 from typing import Any, NamedTuple
 
-from compression.configuration import JsonConfig, parse_json
+from compression.configuration import JsonConfig
 from compression.errors import ConfigError, ModelError
 from compression.files import atomic_write
+from compression.training import config as config_lib
 from compression.training.config import check, is_begun, setting
 
 RELEASE_EPSILON = 1.0
@@ -107,13 +108,7 @@ def read(path: str | pathlib.Path, kind: type[JsonConfig]) -> Any:
   Raises:
     ConfigError: if it cannot be read, or holds an unknown key or a wrong value; names the file.
   """
-  try:
-    text = pathlib.Path(path).read_text("utf-8")
-  except OSError as error:
-    raise ConfigError(f"{path}: {error.strerror}") from error
-  except UnicodeDecodeError as error:
-    raise ConfigError(f"{path}: is not JSON: {error}") from error
-  values = parse_json(text, f"{path}:")
+  values = config_lib.read(pathlib.Path(path))
   try:
     return kind.from_dict(values)
   except ConfigError as error:
@@ -133,9 +128,4 @@ def check_resumable(wanted: EntropyExperiment, folder: pathlib.Path) -> None:
       old = read(folder / file, type(new)).to_dict()
     except ConfigError as error:
       raise ModelError(f"{folder}: was begun with another model: {error}") from error
-    for key, value in new.to_dict().items():
-      if old[key] != value and key not in _MAY_CHANGE:
-        raise ModelError(
-          f"{folder}: was begun with {key} {old[key]!r} and cannot go on with {value!r}; "
-          "use another --train_dir"
-        )
+    config_lib.refuse_changes(folder, old, new.to_dict(), _MAY_CHANGE)

@@ -53,6 +53,41 @@ def distributed_batches(
   return strategy.distribute_datasets_from_function(of_worker)
 
 
+class ServedBatches(tf.keras.utils.experimental.DatasetCreator):
+  """The same batches for the workers of a chief: each takes the next one when it is ready.
+
+  The chief makes them, as the source is Python and the workers only have graphs, and serves them
+  with tf.data's service from ports that the system chooses. They do not end: a worker that dies
+  takes those with it that it had asked for in advance.
+
+  Args:
+    source: of the batches.
+    start: number of the first.
+    host: of the chief, as the workers reach it.
+  """
+
+  def __init__(self, source: Source, start: int, host: str):
+    service = tf.data.experimental.service
+    self._dispatcher = service.DispatchServer()
+    port = self._dispatcher.target.rpartition(":")[2]
+    config = service.WorkerConfig(f"localhost:{port}", worker_address=f"{host}:%port%")
+    self._server = service.WorkerServer(config)
+    self._batches = batches(source, start, np.iinfo(np.int64).max)  # what is served must be kept
+    number = service.register_dataset(self._dispatcher.target, self._batches)
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+      del context
+      return service.from_dataset_id(
+        service.ShardingPolicy.OFF,
+        f"grpc://{host}:{port}",
+        number,
+        self._batches.element_spec,
+        job_name="training",  # one for all workers: no batch is given out twice
+      )
+
+    super().__init__(of_worker)
+
+
 def _dataset(
   source: Source, start: int, stop: int, first: int, local: int, replicas: int
 ) -> tf.data.Dataset:

@@ -11,12 +11,10 @@ A run lives in a folder. Calling it again with the same folder goes on where it 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import pathlib
 import signal
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -29,10 +27,10 @@ from compression.errors import ConfigError
 from compression.files import make_folder
 from compression.image_coder.codec import ImageCoder
 from compression.image_coder.weights import assign_weights, read_weights
-from compression.training import callbacks, progress, reports
+from compression.training import callbacks, pipeline, progress, reports, workers
 from compression.training.config import Experiment, TrainConfig, is_begun
 from compression.training.curriculum import Curriculum
-from compression.training.pipeline import Source, batches, distributed_batches
+from compression.training.pipeline import Source
 from compression.training.schedule import WarmUpCosine, make_optimizer
 from compression.training.trainer import Trainer
 
@@ -66,7 +64,10 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
     ConfigError, ImageError, ModelError, OutputError: if something does not fit or is missing.
   """
   config = experiment.training
-  strategy = make_strategy(config.distribution)  # before any other use of TensorFlow
+  if workers.is_served(config.distribution):
+    workers.serve(console.say)
+    return None
+  strategy = workers.make_strategy(config.distribution)  # before any other use of TensorFlow
   writes = strategy.extended.should_checkpoint  # in a group of workers, only the first does
   if not writes:
     console = Console(_say_nothing, _say_nothing)
@@ -74,7 +75,8 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
   make_folder(folder)
   if writes:
     experiment.save(folder)
-  with _settings(config), strategy.scope():
+  failures = workers.failures_named(config.distribution)
+  with failures, settings(config, console.warn), strategy.scope():
     trainer = make_trainer(experiment, init="" if is_begun(folder) else config.init)
     manager = callbacks.make_manager(trainer, folder)
     start = callbacks.restore(manager)
@@ -83,10 +85,7 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
         trainer.export(folder)  # should that have been cut off
       console.say(f"{folder}: has made {start} steps already; a larger --steps goes on")
       return None
-    if strategy.num_replicas_in_sync > 1:
-      data = distributed_batches(source, start, config.steps, strategy)
-    else:
-      data = batches(source, start, config.steps)
+    data = _data(source, start, config, strategy)
     console.say(_summary(trainer, content, start, config))
     plan = callbacks.Plan(start, config.steps, config.checkpoint_steps)
     checkpoints = callbacks.Checkpoints(plan, manager, writes)
@@ -110,26 +109,6 @@ def make_trainer(experiment: Experiment, init: str = "") -> Trainer:
   return trainer
 
 
-def make_strategy(distribution: str) -> tf.distribute.Strategy:
-  """The devices that train: those of TrainConfig.distribution.
-
-  Raises:
-    ConfigError: if TF_CONFIG does not describe a group of workers.
-  """
-  if distribution == "none":
-    return tf.distribute.get_strategy()
-  if distribution == "mirrored":
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
-  try:
-    json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
-  except (KeyError, TypeError, ValueError) as error:
-    raise ConfigError(
-      "distribution multi_worker needs a TF_CONFIG in the environment that lists the workers"
-    ) from error
-  return tf.distribute.MultiWorkerMirroredStrategy()
-
-
 def _source(config: TrainConfig, warn: Callable[[str], None]) -> tuple[Source, str]:
   """What makes the batches, and of what."""
   if config.train_records:
@@ -147,12 +126,24 @@ def _source(config: TrainConfig, warn: Callable[[str], None]) -> tuple[Source, s
   return source, f"{len(source.paths)} images"
 
 
+def _data(source: Source, start: int, config: TrainConfig, strategy: tf.distribute.Strategy) -> Any:
+  """The batches from number `start` on, as `fit` takes them."""
+  if config.distribution == workers.PARAMETER_SERVER:
+    return pipeline.ServedBatches(source, start, workers.chief_host())
+  if strategy.num_replicas_in_sync > 1:
+    return pipeline.distributed_batches(source, start, config.steps, strategy)
+  return pipeline.batches(source, start, config.steps)
+
+
 @contextlib.contextmanager
-def _settings(config: TrainConfig) -> Iterator[None]:
+def settings(config: TrainConfig, warn: Callable[[str], None]) -> Iterator[None]:
   """TensorFlow's global settings for a run, put back afterwards."""
   logger = tf.get_logger()
   level = logger.level
   logger.setLevel("ERROR")  # Keras warns of callbacks that take long, as saving does
+  lost_workers = workers.LostWorkers(warn)
+  if config.distribution == workers.PARAMETER_SERVER:
+    logger.addFilter(lost_workers)
   tf.keras.utils.set_random_seed(config.seed)
   # Without a GPU, rewriting the graphs takes some 10 s at each stage of the curriculum, and
   # the steps are no faster for it. On a GPU it chooses the layout of the convolutions.
@@ -164,12 +155,13 @@ def _settings(config: TrainConfig) -> Iterator[None]:
     yield
   finally:
     logger.setLevel(level)
+    logger.removeFilter(lost_workers)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
 
 
 def _fit(
   trainer: Trainer,
-  data: tf.data.Dataset | tf.distribute.DistributedDataset,
+  data: Any,
   checkpoints: callbacks.Checkpoints,
   config: TrainConfig,
   folder: pathlib.Path,
@@ -182,9 +174,10 @@ def _fit(
   say, bars = console.say, []
   with contextlib.ExitStack() as stack:
     # A worker that stops on its own would leave the others waiting for it forever.
-    alone = config.distribution != "multi_worker"
+    alone = config.distribution != workers.MULTI_WORKER
     caught = stack.enter_context(callbacks.catch_signals(enabled=alone))
-    if console.on_terminal:
+    # With parameter servers the loss of a step is known only later, and Keras refuses the bar.
+    if console.on_terminal and config.distribution != workers.PARAMETER_SERVER:
       bars = [progress.progress_bar(plan)]
       stack.callback(bars[0].close)
       report = reports.Report(plan, rate, checkpoints, writer, _say_nothing)

@@ -23,7 +23,7 @@ from compression.image_coder.config import MAX_ITERATIONS
 from compression.image_coder.networks import States
 from compression.image_coder.weights import named_variables
 from compression.registry import CONFIG_FILE
-from compression.training import average
+from compression.training import average, workers
 
 MODEL = "model"
 """The folder of a run that holds the result so far: a model like the released ones."""
@@ -163,6 +163,7 @@ class Trainer(tf.keras.Model):
 
     In a group of workers all must call this at the same step.
     """
+    workers.wait_for_steps(self.distribute_strategy)
     losses = self.losses_by_iteration.result().numpy()[: self.iterations]
     squares = self.squares_by_iteration.result().numpy()[: self.iterations]
     self.reset_metrics()

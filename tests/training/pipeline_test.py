@@ -1,4 +1,4 @@
-"""Tests of compression/training/pipeline.py; several devices are in run_test.py."""
+"""Tests of compression/training/pipeline.py; several devices are in workers_test.py."""
 
 from __future__ import annotations
 
@@ -52,3 +52,13 @@ def test_a_batch_that_cannot_be_divided_is_refused(source: TileSource) -> None:
 
   with pytest.raises(ConfigError, match="multiple of the 5 devices: 12"):
     pipeline.distributed_batches(source, 0, 1, Strategy())
+
+
+def test_workers_of_a_chief_share_the_batches_and_see_none_twice(source: TileSource) -> None:
+  served = pipeline.ServedBatches(source, 4, "localhost")
+  consumers = [iter(served(tf.distribute.InputContext())) for _ in range(2)]
+  found = [next(consumer).numpy() for _ in range(4) for consumer in consumers]
+  wanted = {source.batch(step).tobytes(): step for step in range(4, 40)}
+  steps = [wanted[batch.tobytes()] for batch in found]
+  assert len(set(steps)) == len(steps) and min(steps) == 4
+  assert steps[::2] == sorted(steps[::2])

@@ -1,0 +1,279 @@
+"""Tests of compression/training/workers.py: devices, and groups of real processes on loopback."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pathlib
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from compression.errors import CompressionError, ConfigError
+from compression.image_coder.config import CodecConfig
+from compression.training import workers
+from compression.training.config import Experiment, TrainConfig
+from compression.training.run import Console, train
+from tests.training.processes import (
+  Processes,
+  free_addresses,
+  newest_checkpoint,
+  wait_for_checkpoint,
+)
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_TIMEOUT = 300  # seconds after which something hangs
+
+GROUP = {"chief": ["a:1"], "ps": ["b:2"], "worker": ["c:3", "[::1]:4"]}
+
+
+def set_group(monkeypatch: pytest.MonkeyPatch, cluster: object, job: str, index: int) -> None:
+  task = {"type": job, "index": index}
+  monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+
+
+def test_the_group_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+  set_group(monkeypatch, GROUP, "worker", 1)
+  assert workers.read_group("parameter_server") == (GROUP, "worker", 1)
+  assert workers.is_served("parameter_server") and not workers.is_served("multi_worker")
+  assert workers.chief_host() == "a"
+  set_group(monkeypatch, {"chief": ["[::1]:1"], "worker": ["b:2"]}, "chief", 0)
+  assert workers.read_group("multi_worker").job == "chief"
+  set_group(monkeypatch, {**GROUP, "chief": ["[::1]:1"]}, "chief", 0)
+  assert workers.chief_host() == "[::1]"
+  assert not workers.is_served("parameter_server")
+
+
+@pytest.mark.parametrize("distribution", ["multi_worker", "parameter_server"])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"cluster": {}}', '{"cluster": [1]}'])
+def test_a_wrong_tf_config_is_refused(
+  monkeypatch: pytest.MonkeyPatch, distribution: str, text: str
+) -> None:
+  monkeypatch.setenv("TF_CONFIG", text)
+  with pytest.raises(ConfigError, match=f"{distribution} needs a TF_CONFIG"):
+    workers.make_strategy(distribution)
+
+
+@pytest.mark.parametrize(
+  ("changes", "job", "index"),
+  [
+    ({}, "worker", 2), ({}, "worker", -1), ({}, "evaluator", 0), ({"ps": []}, "worker", 0),
+    ({"chief": ["a:1", "a:2"]}, "chief", 0), ({"worker": []}, "chief", 0),
+    ({"worker": ["c"]}, "chief", 0), ({"worker": ["c:d"]}, "chief", 0), ({"worker": 1}, "chief", 0),
+  ],
+)  # fmt: skip
+def test_a_group_without_a_place_for_this_process_is_refused(
+  monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], job: str, index: int
+) -> None:
+  set_group(monkeypatch, {**GROUP, **changes}, job, index)
+  with pytest.raises(ConfigError, match="one chief"):
+    workers.read_group("parameter_server")
+
+
+def test_failures_of_a_group_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+  set_group(monkeypatch, GROUP, "worker", 0)
+  text = "Graph execution error:\n\n/job:worker/task:0 stopped by /job:worker/replica:0/task:1 "
+  for error in (tf.errors.UnavailableError, tf.errors.AbortedError):
+    one_line = pytest.raises(CompressionError, match="^worker 1 has gone; start [^\n]*$")
+    with one_line, workers.failures_named("multi_worker"):
+      raise error(None, None, text)
+    with pytest.raises(error), workers.failures_named("none"):
+      raise error(None, None, text)
+  unknown = pytest.raises(CompressionError, match="^a process of the group has gone")
+  with unknown, workers.failures_named("multi_worker"):
+    raise tf.errors.UnavailableError(None, None, "reset")
+
+
+def test_lost_workers_are_told_once_until_another_one_is_lost() -> None:
+  lines: list[str] = []
+  logger = logging.Logger("test")
+  logger.addFilter(workers.LostWorkers(lines.append))
+  for index in (0, 0, 1, 0):
+    logger.error("Worker %s failed with %s", f"/job:worker/replica:0/task:{index}", "many\nlines")
+  assert [line.split(" does")[0] for line in lines] == ["worker 0", "worker 1", "worker 0"]
+
+
+def test_a_worker_serves_until_the_chief_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+  monkeypatch.setattr(workers, "_PROBE_SECONDS", 0.01)
+  chief, server, worker = free_addresses(3)
+  cluster = {"chief": [chief], "ps": [server], "worker": [worker]}
+  set_group(monkeypatch, cluster, "worker", 0)
+  lines: list[str] = []
+  serving = threading.Thread(target=workers.serve, args=(lines.append, 0.2))
+  serving.start()
+  serving.join(0.5)
+  assert serving.is_alive()  # a chief that has not come yet is waited for
+  host, port = chief.split(":")
+  with socket.create_server((host, int(port))) as listener:
+    listener.accept()[0].close()
+    serving.join(0.5)
+    assert serving.is_alive()
+  serving.join(60)
+  assert not serving.is_alive()
+  assert lines == [f"worker 0: serves the chief at {chief}", "worker 0: the chief has gone"]
+
+
+def test_an_address_in_use_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+  with socket.create_server(("127.0.0.1", 0)) as taken:
+    address = f"127.0.0.1:{taken.getsockname()[1]}"
+    cluster = {"chief": ["127.0.0.1:1"], "ps": [address], "worker": ["127.0.0.1:1"]}
+    set_group(monkeypatch, cluster, "ps", 0)
+    with pytest.raises(CompressionError, match="cannot be joined") as caught:
+      workers.serve(str)
+  assert "\n" not in str(caught.value)
+
+
+def final_weights(folder: pathlib.Path) -> dict[str, np.ndarray]:
+  """All that the last checkpoint holds: weights, averages, optimizer, generator."""
+  reader = tf.train.load_checkpoint(str(folder / "checkpoints"))
+  names = reader.get_variable_to_shape_map()
+  return {
+    name: reader.get_tensor(name)
+    for name in names
+    if "VARIABLE_VALUE" in name and not name.startswith("save_counter")
+  }
+
+
+def assert_close(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+  assert one.keys() == other.keys()
+  for name, value in one.items():
+    scale = np.abs(value).max() + 1e-9
+    np.testing.assert_allclose(other[name], value, atol=1e-4 * scale, err_msg=name)
+
+
+def experiment(images: pathlib.Path, **settings: object) -> Experiment:
+  """Half way the training step is traced anew, which leaves time to kill somebody."""
+  model = CodecConfig(framework="residual_scaling", width=1 / 32, bits=8, iterations=2)
+  values = {
+    "train_glob": f"{images}/*.*g", "batch_size": 4, "steps": 8, "checkpoint_steps": 4,
+    "learning_rate": 0.5, "curriculum": "1:0.5,2:1", "seed": 4,
+  }  # fmt: skip
+  return Experiment(model, TrainConfig(**{**values, **settings}))
+
+
+class Alone(NamedTuple):
+  """What one process on one device says and comes to."""
+
+  lines: list[str]
+  weights: dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, images: pathlib.Path) -> Alone:
+  folder = tmp_path_factory.mktemp("alone")
+  lines: list[str] = []
+  train(experiment(images), folder, Console(lines.append, str))
+  return Alone(lines, final_weights(folder))
+
+
+@pytest.mark.slow
+def test_two_devices_learn_what_one_does(
+  tmp_path: pathlib.Path, images: pathlib.Path, alone: Alone
+) -> None:
+  code = """
+    import pathlib, sys
+    import compression
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+    from compression.training.config import Experiment, read
+    from compression.training.run import Console, train
+
+    folder = pathlib.Path(sys.argv[1])
+    experiment = Experiment().override(read(folder / "experiment.json"))
+    train(experiment, folder / "run", Console())
+    experiment = experiment.override({"training": {"batch_size": 5}})
+    try:
+      train(experiment, folder / "odd", Console())
+    except compression.ConfigError as error:
+      print(error)
+  """
+  settings = experiment(images, distribution="mirrored")
+  (tmp_path / "experiment.json").write_text(settings.to_json())
+  result = subprocess.run(
+    [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)],
+    cwd=_ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  *lines, refusal = result.stdout.splitlines()
+  assert refusal == "batch_size must be a multiple of the 2 devices: 5"
+  losses, expected = ([line.split("  lr")[0] for line in found] for found in (lines, alone.lines))
+  assert losses == expected  # the mean over the replicas, too
+  assert_close(alone.weights, final_weights(tmp_path / "run"))
+
+
+@pytest.mark.slow
+def test_a_killed_worker_ends_the_others_and_all_go_on_as_if_nothing_had_been(
+  tmp_path: pathlib.Path, images: pathlib.Path, alone: Alone
+) -> None:
+  run = tmp_path / "run"
+  settings = experiment(images, distribution="multi_worker")
+  with Processes(tmp_path, settings, str(run), worker=2) as group:
+    first, second = group.start("worker", 0), group.start("worker", 1)
+    wait_for_checkpoint(run, first)
+    second.kill()
+    _, errors = first.communicate(timeout=_TIMEOUT)
+    assert first.returncode == 1
+    assert errors.startswith("error: worker 1 has gone; start") and errors.count("\n") == 1
+    again = [group.start("worker", index) for index in range(2)]
+    outputs = [process.communicate(timeout=_TIMEOUT) for process in again]
+  assert [process.returncode for process in again] == [0, 0], outputs
+  assert "; steps 4 to 8" in outputs[0][0] and outputs[1] == ("", "")  # the first speaks for all
+  assert_close(alone.weights, final_weights(run))
+
+
+@pytest.mark.slow
+def test_a_chief_that_is_killed_goes_on_as_if_nothing_had_been(
+  tmp_path: pathlib.Path, images: pathlib.Path, alone: Alone
+) -> None:
+  """And one worker with one parameter server learns what one process does."""
+  run = tmp_path / "chief0" / "run"
+  settings = experiment(images, distribution="parameter_server")
+  with Processes(tmp_path, settings, "run", chief=1, ps=1, worker=1) as group:
+    group.start("ps")
+    group.start("worker")
+    chief = group.start("chief")
+    wait_for_checkpoint(run, chief)
+    chief.kill()
+    chief.communicate()
+    chief = group.start("chief")
+    output, errors = chief.communicate(timeout=_TIMEOUT)
+  assert chief.returncode == 0 and errors == "", errors
+  assert "; steps 4 to 8" in output
+  assert_close(alone.weights, final_weights(run))
+  assert not (tmp_path / "ps0" / "run").exists() and not (tmp_path / "worker0" / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_comes_back_and_a_lost_server_is_one_line(
+  tmp_path: pathlib.Path, images: pathlib.Path
+) -> None:
+  run = tmp_path / "chief0" / "run"
+  settings = experiment(images, distribution="parameter_server", steps=10**6)
+  with Processes(tmp_path, settings, "run", chief=1, ps=1, worker=1) as group:
+    server, worker, chief = (group.start(job) for job in ("ps", "worker", "chief"))
+    wait_for_checkpoint(run, chief)
+    worker.kill()
+    assert chief.stderr is not None and chief.stdout is not None
+    assert chief.stderr.readline().startswith("warning: worker 0 does not answer; training goes on")
+    made = newest_checkpoint(run)
+    group.start("worker")
+    while newest_checkpoint(run) < made + 8:  # with the only worker, back again
+      assert chief.poll() is None
+      time.sleep(0.1)
+    server.kill()
+    _, errors = chief.communicate(timeout=_TIMEOUT)
+  assert chief.returncode == 1
+  assert errors.startswith("error: ps 0 has gone; start") and errors.count("\n") == 1
