@@ -261,7 +261,7 @@ test-fast: $(TESTS:%=$(BUILD)/tests/%.fast)  ## The same, without the slow ones
 	$(RUN_STALE)
 test-fast: CHOICE := -m 'not slow'
 
-bench-train: train_bench
+bench-train: train_bench  ## The same as train_bench
 
 lint: $(VENV_READY)  ## Check style and format
 	$(VENV)/bin/ruff check --config tools/lint/ruff.toml $(CODE)
