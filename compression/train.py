@@ -8,7 +8,7 @@
 The result is the folder run/model: --model=run/model gives it to the other programs. Cut off at any
 moment, the same command goes on from the last checkpoint. `tensorboard --logdir=run` shows how it
 goes. An experiment file holds {"model": {...}, "training": {...}} with the flags' names as keys;
-flags have the last word.
+flags have the last word. models/*/training/ has those of the released models.
 
 --distribution=multi_worker and parameter_server train with a group of processes: start this command
 for each, with the group and its place in TF_CONFIG.

@@ -113,6 +113,9 @@ class TrainConfig:
     Curriculum.parse(self.curriculum)
 
 
+_ABOUT = "about"
+
+
 @dataclasses.dataclass(frozen=True)
 class Experiment(JsonConfig):
   """A model and its training."""
@@ -123,11 +126,14 @@ class Experiment(JsonConfig):
   def override(self, values: dict[str, Any]) -> Experiment:
     """This experiment with other values, {"model": {...}, "training": {...}}; both may be partial.
 
+    A file may also have "about", texts for its readers: of released models the command, what it
+    cost and what came out.
+
     Raises:
       ConfigError: on unknown keys and values that are not allowed.
     """
     parts: dict[str, Any] = {}
-    refuse_unknown(values, keys(self), "the experiment")
+    refuse_unknown(values, (*keys(self), _ABOUT), "the experiment")
     for name, part in (("model", self.model), ("training", self.training)):
       changes = values.get(name, {})
       refuse_unknown(changes, keys(part), f'"{name}" of the experiment')

@@ -15,6 +15,9 @@ from compression.image_coder.config import CodecConfig
 from compression.training import config as config_lib
 from compression.training.config import Experiment, TrainConfig
 
+_MODELS = pathlib.Path(__file__).resolve().parent.parent.parent / "models"
+_EXPERIMENTS = sorted(_MODELS.glob("*/training/*.json"))
+
 
 @pytest.mark.parametrize(
   ("key", "value"),
@@ -149,6 +152,21 @@ def test_the_architecture_is_that_of_the_model_to_start_from() -> None:
   assert config_lib.base(pathlib.Path("none"), model.name).model == registry.read_config(model)
   with pytest.raises(ModelError, match="nothing_such"):
     config_lib.base(pathlib.Path("none"), "nothing_such")
+
+
+@pytest.mark.parametrize("file", _EXPERIMENTS, ids=lambda file: file.stem)
+def test_experiments_of_released_models_say_what_they_cost_and_gave(file: pathlib.Path) -> None:
+  values = config_lib.read(file)
+  assert values["about"].keys() == {"command", "cost", "result"}
+  name = file.relative_to(_MODELS.parent).as_posix()
+  assert values["about"]["command"].startswith(f"python -m compression.train --config={name} ")
+  experiment = Experiment().override(values)
+  assert experiment != Experiment()
+
+
+def test_every_released_model_has_the_experiments_that_made_it() -> None:
+  with_experiments = {file.parent.parent.name for file in _EXPERIMENTS}
+  assert with_experiments == {file.parent.name for file in _MODELS.glob("*/config.json")}
 
 
 def test_configurations_need_no_tensorflow() -> None:
