@@ -49,7 +49,7 @@ ENTROPY_CODER_TEST := $(ENTROPY_CODER) $(addprefix tests/entropy_coder/,examples
 REPORTING_TEST := $(REPORTING) $(addprefix tests/,exporting/examples.py reporting/examples.py)
 EVALUATION_TEST := $(EVALUATION) tests/evaluation/examples.py
 EXPORTING_TEST := $(EXPORTING) tests/exporting/examples.py
-SERVING_TEST := $(SERVING) tests/serving/examples.py
+SERVING_TEST := $(SERVING) $(addprefix tests/serving/,conftest.py examples.py)
 LAYER_TEST := $(LAYERS) $(GOLDEN) tests/layers/conftest.py
 
 # --- Programs: `make NAME ARGS="..."` runs one -------------------------------------------------------
@@ -145,7 +145,7 @@ $(eval $(call test,metrics/release_ms_ssim_test,$(METRICS)))
 $(eval $(call test,tools/tflite_decode_test,$(sort $(sources.tools/tflite_decode) $(EXPORTING)) tests/entropy_coder/examples.py tests/exporting/examples.py $(DATA_DIRS)))
 $(eval $(call test,tools/msssim_test,$(sources.tools/msssim)))
 $(eval $(call test,tools/compare_entropy_coders_test,$(sources.tools/compare_entropy_coders) tests/entropy_coder/examples.py))
-$(eval $(call test,tools/compare_tflite_test,$(sources.tools/compare_tflite) tests/exporting/examples.py))
+$(eval $(call test,tools/compare_tflite_test,$(sources.tools/compare_tflite) $(addprefix tests/,programs.py exporting/examples.py)))
 $(eval $(call test,tools/gen_synthetic_dataset_test,$(sources.tools/gen_synthetic_dataset)))
 $(eval $(call test,tools/make_codes_test,$(sources.tools/make_codes)))
 $(eval $(call test,layers/associative_lstm_test,$(LAYER_TEST)))
@@ -186,7 +186,7 @@ $(eval $(call test,evaluation/summary_test,$(EVALUATION_TEST)))
 $(eval $(call test,evaluation/tables_test,$(EVALUATION_TEST)))
 $(eval $(call test,evaluation/throughput_test,$(EVALUATION_TEST)))
 $(eval $(call test,evaluation/workers_test,$(EVALUATION_TEST)))
-$(eval $(call test,evaluate_test,$(sources.compression/evaluate)))
+$(eval $(call test,evaluate_test,$(sources.compression/evaluate) tests/programs.py))
 $(eval $(call test,benchmark_test,$(IMAGE_CODER) $(ENTROPY_CODER) compression/benchmark.py tests/entropy_coder/examples.py))
 $(eval $(call test,contact_sheet_test,$(BASE) compression/contact_sheet.py))
 $(eval $(call test,exporting/benchmark_test,$(EXPORTING_TEST)))
@@ -199,7 +199,7 @@ $(eval $(call test,exporting/rnic_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/saved_model_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/tflite_test,$(EXPORTING_TEST) $(METRICS)))
 $(eval $(call test,exporting/warmup_test,$(EXPORTING_TEST)))
-$(eval $(call test,export_test,$(sources.compression/export) tests/exporting/examples.py))
+$(eval $(call test,export_test,$(sources.compression/export) $(addprefix tests/,programs.py exporting/examples.py)))
 $(eval $(call test,reporting/browser_test,$(REPORTING_TEST) tests/reporting/browser.py tests/reporting/viewer.py))
 $(eval $(call test,reporting/curves_test,$(REPORTING_TEST) tests/evaluation/examples.py))
 $(eval $(call test,reporting/opponents_test,$(REPORTING_TEST)))
@@ -231,7 +231,7 @@ $(eval $(call test,training/schedule_test,$(TRAINING_TEST)))
 $(eval $(call test,training/trainer_test,$(TRAINING_TEST)))
 $(eval $(call test,training/workers_test,$(TRAINING_TEST) compression/train.py tests/training/processes.py))
 $(eval $(call test,train_bench_test,$(sources.compression/train_bench)))
-$(eval $(call test,train_test,$(sources.compression/train)))
+$(eval $(call test,train_test,$(sources.compression/train) $(addprefix tests/training/,conftest.py processes.py)))
 $(eval $(call test,makefile_test,Makefile setup.py $(EVERYTHING) $(GOLDEN) $(MODELS)))
 
 # All the tests that are due run in one process, as TensorFlow takes seconds to import. tests/conftest.py

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -15,8 +14,7 @@ import pytest
 from PIL import Image
 
 from compression.evaluation.pillow_codecs import NAMES, PillowCodec
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from tests import programs
 
 PLOTS = {
   f"{measure}_{scale}.{suffix}"
@@ -35,39 +33,9 @@ def folder(tmp_path: pathlib.Path, photo: np.ndarray) -> pathlib.Path:
   return tmp_path
 
 
-def _start(folder: pathlib.Path, *args: str) -> subprocess.Popen:
-  environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "hide"), str(ROOT)])}
-  environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
-  return subprocess.Popen(
-    [sys.executable, "-m", "compression.evaluate", *args],
-    cwd=folder,
-    env=environment,
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-  )
-
-
-def _evaluate(folder: pathlib.Path, *args: str) -> tuple[int, str, str]:
-  """Status, stdout and stderr."""
-  process = _start(folder, *args)
-  out, err = process.communicate()
-  return process.returncode, out, err
-
-
-def _fails(folder: pathlib.Path, message: str, *args: str, status: int = 1) -> None:
-  """Asserts one line with this message, and that nothing is written."""
-  before = {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
-  code, out, err = _evaluate(folder, *args)
-  assert (code, out) == (status, ""), err
-  assert err.startswith("error: ") and message in err and len(err.splitlines()) == 1, err
-  assert {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()} == before
-
-
-def _hide(folder: pathlib.Path, package: str) -> None:
-  """Makes a package one that cannot be imported."""
-  (folder / "hide").mkdir(exist_ok=True)
-  (folder / "hide" / f"{package}.py").write_text("raise ImportError")
+_start = functools.partial(programs.start, "compression.evaluate")
+_evaluate = functools.partial(programs.run, "compression.evaluate")
+_fails = functools.partial(programs.fails, "compression.evaluate")
 
 
 def _rows(file: pathlib.Path) -> list[str]:
@@ -123,7 +91,7 @@ def test_a_killed_run_goes_on_without_losing_or_repeating_a_row(folder: pathlib.
 
 @pytest.mark.slow
 def test_a_missing_library_is_left_out_and_a_later_codec_added(folder: pathlib.Path) -> None:
-  _hide(folder, "pillow_jxl")
+  programs.hide(folder, "pillow_jxl")
   flags = ["--images=0.png", "--output_dir=out"]
   status, out, err = _evaluate(folder, *flags, "--codecs=jpeg420,jxl")
   assert status == 0
@@ -154,7 +122,7 @@ def test_a_missing_library_is_left_out_and_a_later_codec_added(folder: pathlib.P
 
 
 def test_what_is_wrong_is_one_line_before_any_work(folder: pathlib.Path, photo: np.ndarray) -> None:
-  _hide(folder, "pillow_jxl")
+  programs.hide(folder, "pillow_jxl")
   Image.fromarray(photo[:10, :50]).save(folder / "small.bmp")
   (folder / "text.jpg").write_text("no photo")
   (folder / "again").mkdir()
@@ -173,7 +141,7 @@ def test_what_is_wrong_is_one_line_before_any_work(folder: pathlib.Path, photo: 
   both = ["--images=*.png", "--codecs=jpeg420", "--model=residual_gru"]
   _fails(folder, "--codecs and --model exclude each other", *both, status=2)
   _fails(folder, "--jobs=0", "--images=*.png", "--jobs=0", status=2)
-  _hide(folder, "matplotlib")
+  programs.hide(folder, "matplotlib")
   _fails(folder, "plots need matplotlib: pip install", "--images=*.png", *jpeg)
 
 

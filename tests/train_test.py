@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.training.processes import last_checkpoint
+
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _TINY = ("--width=0.03125", "--bits=8", "--iterations=2", "--batch_size=4")
 
@@ -115,19 +117,6 @@ def wait_for(file: pathlib.Path, process: subprocess.Popen[str]) -> None:
     time.sleep(0.01)
 
 
-def checkpoint(folder: pathlib.Path) -> dict[str, np.ndarray]:
-  import tensorflow as tf
-
-  reader = tf.train.load_checkpoint(str(folder / "checkpoints"))
-  names = reader.get_variable_to_shape_map()
-  # An interruption saves once more, so the number of saves is no part of what must be the same.
-  return {
-    name: reader.get_tensor(name)
-    for name in names
-    if "VARIABLE_VALUE" in name and not name.startswith("save_counter")
-  }
-
-
 @pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, images: str) -> None:
   """Weights, averages, optimizer, schedule, curriculum, batches and random bits: all the same.
@@ -160,7 +149,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, ima
 
   last = run(f"--train_dir={tmp_path}/cut")
   assert last.returncode == 0, last.stderr
-  expected, found = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "cut")
+  expected, found = last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "cut")
   assert any("generator" in name for name in expected)
   assert expected.keys() == found.keys()
   for name, value in expected.items():

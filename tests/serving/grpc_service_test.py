@@ -26,7 +26,7 @@ from tensorflow_serving.apis import (
 from compression.errors import OutputError
 from compression.serving.grpc_service import Server
 from compression.serving.models import Models
-from tests.serving.examples import HOST, LIMIT_BYTES, X, load
+from tests.serving.examples import HOST, LIMIT_BYTES, X
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 SECONDS = 60
@@ -41,11 +41,6 @@ class Client:
 
   def predict(self, request: Any) -> Any:
     return self.prediction.Predict(request, timeout=SECONDS)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-  return load(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

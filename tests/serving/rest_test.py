@@ -14,16 +14,11 @@ import pytest
 from compression.errors import OutputError
 from compression.serving.models import Models
 from compression.serving.rest import Server
-from tests.serving.examples import HOST, LIMIT_BYTES, load
+from tests.serving.examples import HOST, LIMIT_BYTES
 
 SECONDS = 60
 MODEL = "/v1/models/example"
 PREDICT = f"{MODEL}:predict"
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-  return load(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import functools
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,19 +11,11 @@ from PIL import Image
 
 from compression import load
 from compression.exporting import tflite
+from tests import programs
 from tests.exporting.examples import save_small_model
 
-_ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-
-
-def _run(folder: pathlib.Path, *flags: str) -> subprocess.CompletedProcess[str]:
-  return subprocess.run(
-    [sys.executable, "-m", "tools.compare_tflite", *flags],
-    cwd=folder,
-    env={**os.environ, "PYTHONPATH": str(_ROOT)},
-    capture_output=True,
-    text=True,
-  )
+_run = functools.partial(programs.run, "tools.compare_tflite")
+_fails = functools.partial(programs.fails, "tools.compare_tflite")
 
 
 @pytest.mark.slow
@@ -38,9 +28,9 @@ def test_every_variant_has_a_row(tmp_path: pathlib.Path) -> None:
     Image.fromarray(image).save(tmp_path / f"{number}.png")
 
   flags = ["--images=*.png", "--decoder=tflite"]
-  result = _run(tmp_path, "--model=model", *flags)
-  assert result.returncode == 0, result.stderr
-  rows = [line.strip("| ").split(" | ") for line in result.stdout.splitlines()]
+  status, out, err = _run(tmp_path, "--model=model", *flags)
+  assert status == 0, err
+  rows = [line.strip("| ").split(" | ") for line in out.splitlines()]
   assert [row[0] for row in rows] == ["decoder", "---", "Python API", "dynamic", "float32"]
   assert all(len(row) == len(rows[0]) for row in rows)
   # The model has 4 iterations; at each, float32 loses nothing.
@@ -51,12 +41,9 @@ def test_every_variant_has_a_row(tmp_path: pathlib.Path) -> None:
   )
   assert float(rows[-1][2]) >= 0
 
-  result = _run(tmp_path, "--model=other", *flags)
-  assert result.returncode == 1 and result.stderr.count("\n") == 1
-  assert "is of model" in result.stderr
+  _fails(tmp_path, "is of model", "--model=other", *flags)
 
 
 def test_a_folder_without_decoders_is_refused(tmp_path: pathlib.Path) -> None:
   Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
-  result = _run(tmp_path, "--images=a.png", "--decoder=.")
-  assert (result.returncode, result.stderr) == (1, "error: .: holds no decoder_*.tflite\n")
+  _fails(tmp_path, ".: holds no decoder_*.tflite", "--images=a.png", "--decoder=.")

@@ -1,4 +1,4 @@
-"""Groups of training processes on this machine, for tests."""
+"""Groups of training processes on this machine, and what they leave, for tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+
+import numpy as np
 
 from compression.training.config import Experiment
 
@@ -71,3 +73,18 @@ def wait_for_checkpoint(folder: pathlib.Path, process: subprocess.Popen[str]) ->
 
 def newest_checkpoint(folder: pathlib.Path) -> int:
   return max(int(path.stem.split("-")[1]) for path in (folder / "checkpoints").glob("*.index"))
+
+
+def last_checkpoint(folder: pathlib.Path) -> dict[str, np.ndarray]:
+  """What the last checkpoint of a run holds: weights, averages, optimizer, generator.
+
+  An interruption saves once more, so the number of saves is no part of what must be the same.
+  """
+  import tensorflow as tf
+
+  reader = tf.train.load_checkpoint(str(folder / "checkpoints"))
+  return {
+    name: reader.get_tensor(name)
+    for name in reader.get_variable_to_shape_map()
+    if "VARIABLE_VALUE" in name and not name.startswith("save_counter")
+  }

@@ -25,6 +25,7 @@ from compression.training.run import Console, train
 from tests.training.processes import (
   Processes,
   free_addresses,
+  last_checkpoint,
   newest_checkpoint,
   wait_for_checkpoint,
 )
@@ -131,17 +132,6 @@ def test_an_address_in_use_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
   assert "\n" not in str(caught.value)
 
 
-def final_weights(folder: pathlib.Path) -> dict[str, np.ndarray]:
-  """All that the last checkpoint holds: weights, averages, optimizer, generator."""
-  reader = tf.train.load_checkpoint(str(folder / "checkpoints"))
-  names = reader.get_variable_to_shape_map()
-  return {
-    name: reader.get_tensor(name)
-    for name in names
-    if "VARIABLE_VALUE" in name and not name.startswith("save_counter")
-  }
-
-
 def assert_close(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
   assert one.keys() == other.keys()
   for name, value in one.items():
@@ -171,7 +161,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, images: pathlib.Path) -> Alo
   folder = tmp_path_factory.mktemp("alone")
   lines: list[str] = []
   train(experiment(images), folder, Console(lines.append, str))
-  return Alone(lines, final_weights(folder))
+  return Alone(lines, last_checkpoint(folder))
 
 
 @pytest.mark.slow
@@ -211,7 +201,7 @@ def test_two_devices_learn_what_one_does(
   assert refusal == "batch_size must be a multiple of the 2 devices: 5"
   losses, expected = ([line.split("  lr")[0] for line in found] for found in (lines, alone.lines))
   assert losses == expected  # the mean over the replicas, too
-  assert_close(alone.weights, final_weights(tmp_path / "run"))
+  assert_close(alone.weights, last_checkpoint(tmp_path / "run"))
 
 
 @pytest.mark.slow
@@ -231,7 +221,7 @@ def test_a_killed_worker_ends_the_others_and_all_go_on_as_if_nothing_had_been(
     outputs = [process.communicate(timeout=_TIMEOUT) for process in again]
   assert [process.returncode for process in again] == [0, 0], outputs
   assert "; steps 4 to 8" in outputs[0][0] and outputs[1] == ("", "")  # the first speaks for all
-  assert_close(alone.weights, final_weights(run))
+  assert_close(alone.weights, last_checkpoint(run))
 
 
 @pytest.mark.slow
@@ -252,7 +242,7 @@ def test_a_chief_that_is_killed_goes_on_as_if_nothing_had_been(
     output, errors = chief.communicate(timeout=_TIMEOUT)
   assert chief.returncode == 0 and errors == "", errors
   assert "; steps 4 to 8" in output
-  assert_close(alone.weights, final_weights(run))
+  assert_close(alone.weights, last_checkpoint(run))
   assert not (tmp_path / "ps0" / "run").exists() and not (tmp_path / "worker0" / "run").exists()
 
 

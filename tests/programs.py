@@ -1,0 +1,54 @@
+"""Runs programs as a user does, in a process and a folder of their own."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+_HIDE = "hide"
+
+
+def start(program: str, folder: pathlib.Path, *args: str) -> subprocess.Popen[str]:
+  """`python -m PROGRAM ARGS` in a folder; `hide` there comes before all packages."""
+  path = os.pathsep.join([str(folder / _HIDE), str(ROOT)])
+  environment = {**os.environ, "PYTHONPATH": path}
+  environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
+  return subprocess.Popen(
+    [sys.executable, "-m", program, *args],
+    cwd=folder,
+    env=environment,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def run(program: str, folder: pathlib.Path, *args: str) -> tuple[int, str, str]:
+  """Status, stdout and stderr."""
+  process = start(program, folder, *args)
+  out, err = process.communicate()
+  return process.returncode, out, err
+
+
+def fails(program: str, folder: pathlib.Path, message: str, *args: str, status: int = 1) -> None:
+  """Asserts one line with this message, and that nothing below the folder is written."""
+  before = _state(folder)
+  code, out, err = run(program, folder, *args)
+  assert (code, out) == (status, ""), err
+  assert err.startswith("error: ") and message in err and len(err.splitlines()) == 1, err
+  assert _state(folder) == before
+
+
+def hide(folder: pathlib.Path, package: str) -> None:
+  """Makes a package one that programs started in the folder cannot import."""
+  (folder / _HIDE).mkdir(exist_ok=True)
+  (folder / _HIDE / f"{package}.py").write_text("raise ImportError")
+
+
+def _state(folder: pathlib.Path) -> dict[pathlib.Path, int | None]:
+  """All below it; when files were written."""
+  return {path: path.stat().st_mtime_ns if path.is_file() else None for path in folder.rglob("*")}
