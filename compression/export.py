@@ -19,7 +19,7 @@ from absl import flags
 
 from compression import files, program, registry
 from compression.errors import ConfigError
-from compression.exporting import EXPORTED, INT8, VARIANTS
+from compression.exporting import EXPORTED, INT8, TFLITE_FOLDER, VARIANTS
 
 if TYPE_CHECKING:
   import numpy as np
@@ -112,7 +112,7 @@ def _crops(names: list[str]) -> list[np.ndarray]:
 def _describe(folder: pathlib.Path, target: pathlib.Path) -> Iterator[str]:
   """A line for each SavedModel, file and other folder of the export, with its bytes."""
   for part in sorted(folder.iterdir()):
-    for piece in sorted(part.iterdir()) if part.name == "tflite" else [part]:
+    for piece in sorted(part.iterdir()) if part.name == TFLITE_FOLDER else [part]:
       files = [piece] if piece.is_file() else [file for file in piece.rglob("*") if file.is_file()]
       size = sum(file.stat().st_size for file in files)
       yield f"{target / piece.relative_to(folder)}: {size} bytes"

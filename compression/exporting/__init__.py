@@ -8,12 +8,15 @@
         photos.py                       PNG and JPEG files
         checks.py                       what is refused, and in which words
         warmup.py                       the requests that a server runs before the first one
-    <export_dir>/tflite                 tflite.py: TensorFlow Lite decoders, for phones
+    <export_dir>/tflite                 tflite.py: TensorFlow Lite decoders, for phones;
+                                        tflite_player.py runs them
 
-Everything in a graph is a core TensorFlow operation.
+benchmark.py measures what is exported. Everything in a graph is a core TensorFlow operation.
 """
 
-EXPORTED = ("encoder", "decoder", "tflite")
+TFLITE_FOLDER = "tflite"
+
+EXPORTED = ("encoder", "decoder", TFLITE_FOLDER)
 """What an export folder holds; `--overwrite` replaces no folder in which there is anything else."""
 
 INT8 = "int8"

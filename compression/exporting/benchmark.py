@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from compression.benchmark import measure
+from compression.exporting import TFLITE_FOLDER
 
 PYTHON_API, SAVED_MODEL = "Python API", "SavedModel"
 
@@ -76,7 +77,7 @@ def _decoders(
     SAVED_MODEL: lambda: saved(codes=codes, shape=shape)["image"].numpy(),
   }
   zeros = tflite.zero_states(tflite.DecoderStep(codec).states, *bits.shape[1:3])
-  for file in sorted((folder / tflite.FOLDER).glob("*.tflite")):
+  for file in sorted((folder / TFLITE_FOLDER).glob("*.tflite")):
     step = tflite_player.load(file, threads)
     decoders[file.stem] = functools.partial(_play, step, bits, zeros)
   return decoders

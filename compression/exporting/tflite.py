@@ -25,7 +25,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +33,7 @@ import tensorflow as tf
 
 from compression.codec import Codec
 from compression.errors import OutputError
-from compression.exporting import INT8
+from compression.exporting import INT8, TFLITE_FOLDER
 from compression.exporting.tflite_player import SIGNATURE
 from compression.image_coder.codec import ImageCoder
 from compression.image_coder.config import BLOCK
@@ -43,7 +43,6 @@ from compression.layers import GainEstimator
 from compression.layers.gain_estimator import GAIN_BLOCK
 from compression.registry import ENTROPY_CODER_FOLDER
 
-FOLDER = "tflite"
 DESCRIPTION = "decoder.json"
 
 _STDERR = 2
@@ -87,7 +86,7 @@ def export(
   Raises:
     OutputError: if it cannot be written.
   """
-  target = folder / FOLDER
+  target = folder / TFLITE_FOLDER
   step = DecoderStep(codec)
   try:
     target.mkdir()
@@ -113,13 +112,13 @@ class DecoderStep(tf.Module):
     super().__init__(name="decoder")
     model = _copy(codec.model)
     framework, decoder = model.framework, model.decoder
-    names = decoder.initial_states(tf.zeros([1, 1, 1, codec.config.bits]))
-    places = [
+    zeros = decoder.initial_states(tf.zeros([1, 1, 1, codec.config.bits]))
+    of_cells = [
       State(f"{cell.name}_{field}", BLOCK >> index, tensor.shape[-1])
-      for index, (cell, state) in enumerate(zip(decoder.cells, names))
+      for index, (cell, state) in enumerate(zip(decoder.cells, zeros))
       for field, tensor in state._asdict().items()
     ]
-    self.states = list(places)
+    self.states = list(of_cells)
     if isinstance(framework, Additive):
       self.states.append(State(_X_HAT, 1, IMAGE_DEPTH))
     if isinstance(framework, ResidualScaling):
@@ -130,9 +129,9 @@ class DecoderStep(tf.Module):
     scale = 255 / (2 * codec.config.pixel_range)
 
     def decode_step(bits: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
-      cells = tf.nest.pack_sequence_as(names, [states[place.name] for place in places])
+      cells = tf.nest.pack_sequence_as(zeros, [states[state.name] for state in of_cells])
       decoded, cells = decoder(bits, cells)
-      out = dict(zip((place.name for place in places), tf.nest.flatten(cells)))
+      out = dict(zip((state.name for state in of_cells), tf.nest.flatten(cells)))
       x_hat = decoded
       if isinstance(framework, ResidualScaling):
         x_hat = states[_X_HAT] + decoded / _held(1 + states[_EXCESS_GAIN], decoded)
@@ -191,7 +190,8 @@ def _held(gain: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
   return held[:, : shape[1], : shape[2]]
 
 
-def _choose(converter: Any, variant: str, examples: Any) -> None:
+def _choose(converter: Any, variant: str, examples: Callable[[], Iterator[Any]]) -> None:
+  """Sets the options of a variant; `examples` gives inputs for INT8."""
   if variant == "float32":
     return
   converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -15,7 +15,7 @@ from skimage import data
 from compression import load, metrics, registry
 from compression.codec import Codec
 from compression.errors import OutputError
-from compression.exporting import VARIANTS, tflite, tflite_player
+from compression.exporting import TFLITE_FOLDER, VARIANTS, tflite, tflite_player
 from compression.image_coder.config import FRAMEWORKS, UNITS
 from tests.exporting.examples import MODEL_ID, small_codec
 
@@ -25,7 +25,7 @@ _SIZES = ((3, 5), (1, 1), (4, 4))
 
 def _play(folder: pathlib.Path, variant: str, *codes: np.ndarray) -> list[list[np.ndarray]]:
   """The images after each iteration of each code, with one interpreter and `decoder.json`."""
-  folder = folder / tflite.FOLDER
+  folder = folder / TFLITE_FOLDER
   description = json.loads((folder / tflite.DESCRIPTION).read_text())
   states = [tflite.State(**state) for state in description["states"]]
   step = tflite_player.load(folder / tflite.file_name(variant))
@@ -86,7 +86,7 @@ def test_variants_lose_little(released: pathlib.Path, photo: np.ndarray) -> None
 
 @pytest.mark.slow
 def test_what_stands_in_the_folder(released: pathlib.Path) -> None:
-  codec, folder = load(), released / tflite.FOLDER
+  codec, folder = load(), released / TFLITE_FOLDER
   sizes = [(folder / tflite.file_name(variant)).stat().st_size for variant in VARIANTS]
   weights = sum(v.shape.num_elements() for v in codec.model.decoder.variables)
   # A little graph beside the weights of 4, 2, 1 and 1 bytes.
@@ -103,7 +103,7 @@ def test_what_stands_in_the_folder(released: pathlib.Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_operations_are_builtin_ones(released: pathlib.Path, variant: str) -> None:
-  interpreter = Interpreter(str(released / tflite.FOLDER / tflite.file_name(variant)))
+  interpreter = Interpreter(str(released / TFLITE_FOLDER / tflite.file_name(variant)))
   names = {operation["op_name"] for operation in interpreter._get_ops_details()}
   assert "CONV_2D" in names and "DEPTH_TO_SPACE" in names
   # A phone's runtime has neither operations of TensorFlow nor of others, nor loops over lists.
@@ -112,7 +112,7 @@ def test_operations_are_builtin_ones(released: pathlib.Path, variant: str) -> No
 
 @pytest.mark.slow
 def test_int8_multiplies_integers(released: pathlib.Path) -> None:
-  interpreter = Interpreter(str(released / tflite.FOLDER / tflite.file_name("int8")))
+  interpreter = Interpreter(str(released / TFLITE_FOLDER / tflite.file_name("int8")))
   dtypes = {
     np.dtype(tensor["dtype"])
     for tensor in interpreter.get_tensor_details()
@@ -132,11 +132,11 @@ def test_every_released_model_exports(tmp_path: pathlib.Path, model: Any) -> Non
 
 def test_a_model_without_an_entropy_coder(tmp_path: pathlib.Path) -> None:
   tflite.export(small_codec(unit="gru"), tmp_path, ["dynamic"])
-  assert sorted(file.name for file in (tmp_path / tflite.FOLDER).iterdir()) == [
+  assert sorted(file.name for file in (tmp_path / TFLITE_FOLDER).iterdir()) == [
     tflite.DESCRIPTION,
     tflite.file_name("dynamic"),
   ]
-  description = json.loads((tmp_path / tflite.FOLDER / tflite.DESCRIPTION).read_text())
+  description = json.loads((tmp_path / TFLITE_FOLDER / tflite.DESCRIPTION).read_text())
   assert description["model_id"] == MODEL_ID.hex()
 
 
@@ -151,6 +151,6 @@ def test_a_codec_is_left_as_it_was(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: pathlib.Path) -> None:
-  (tmp_path / tflite.FOLDER).touch()
+  (tmp_path / TFLITE_FOLDER).touch()
   with pytest.raises(OutputError, match="cannot be written"):
     tflite.export(small_codec(unit="gru"), tmp_path, ["float32"])
