@@ -7,7 +7,6 @@ import functools
 import os
 import pathlib
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -47,14 +46,9 @@ def _interrupt(folder: pathlib.Path, flags: list[str], number: signal.Signals) -
   file = folder / "out/results.csv"
   before = len(_rows(file)) if file.exists() else 0
   process = _start(folder, *flags)
-  try:
-    while not (file.exists() and len(_rows(file)) > before):
-      assert process.poll() is None, process.communicate()
-      time.sleep(0.01)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=120)
-  finally:
-    process.kill()
+  out, err = programs.interrupt(
+    process, lambda: file.exists() and len(_rows(file)) > before, number
+  )
   assert out == ""
   if number == signal.SIGTERM:
     assert (process.returncode, err) == (128 + number, "")

@@ -8,7 +8,6 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -118,14 +117,8 @@ def test_a_damaged_model_leaves_nothing(tmp_path: pathlib.Path, model: pathlib.P
 
 def _interrupt(process: subprocess.Popen, folder: pathlib.Path, number: int) -> None:
   """Sends a signal as soon as part of an export has been written below the folder."""
-  try:
-    while not list(folder.glob(".export.*.part/new/*/1/variables/*")):
-      assert process.poll() is None, process.communicate()
-      time.sleep(0.01)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=120)
-  finally:
-    process.kill()
+  written = ".export.*.part/new/*/1/variables/*"
+  out, err = programs.interrupt(process, lambda: list(folder.glob(written)), number)
   assert out == ""
   if number == signal.SIGKILL:
     return

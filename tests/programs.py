@@ -6,6 +6,8 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -41,6 +43,20 @@ def fails(program: str, folder: pathlib.Path, message: str, *args: str, status: 
   assert (code, out) == (status, ""), err
   assert err.startswith("error: ") and message in err and len(err.splitlines()) == 1, err
   assert _state(folder) == before
+
+
+def interrupt(
+  process: subprocess.Popen[str], begun: Callable[[], object], number: int
+) -> tuple[str, str]:
+  """Sends a signal to a program as soon as `begun` says so; stdout and stderr when it has ended."""
+  try:
+    while not begun():
+      assert process.poll() is None, process.communicate()
+      time.sleep(0.01)
+    process.send_signal(number)
+    return process.communicate(timeout=120)
+  finally:
+    process.kill()
 
 
 def hide(folder: pathlib.Path, package: str) -> None:
