@@ -86,6 +86,7 @@ $(eval $(call program,tools/decoder,$(PROGRAM)))  ## The 2017 release's decoder.
 $(eval $(call program,tools/msssim,$(PROGRAM)))  ## The 2017 release's msssim.py: ARGS="--original_image=... --compared_image=..."
 $(eval $(call program,tools/entropy_coder_single,$(TRAINING)))  ## The 2017 release's entropy_coder_single.py: ARGS="--input_codes=... --checkpoint=..."
 $(eval $(call program,tools/compare_entropy_coders,$(PROGRAM)))  ## Bytes saved and seconds: ARGS="--images='kodak/*.png' --coders=run/entropy_coder"
+$(eval $(call program,tools/compare_architectures,$(sort $(TRAINING) $(EVALUATION))))  ## Recurrent units and frameworks, trained alike: ARGS="--train_glob='photos/*.jpg' --images='kodak/*.png' --output_dir=architectures"
 $(eval $(call program,tools/compare_tflite,$(PROGRAM) $(EXPORTING)))  ## Bytes, seconds and quality of TFLite variants: ARGS="--images='kodak/*.png' --decoder=export/tflite"
 $(eval $(call program,tools/gen_synthetic_dataset,$(DATASETS) compression/program.py))  ## The 2017 release's gen_synthetic_dataset.py: ARGS="--dataset_dir=..."
 $(eval $(call program,tools/make_codes,$(PROGRAM)))  ## Codes of photos for an entropy coder: ARGS="--images='photos/*.jpg' --output=codes.tfrecord.gz"
@@ -145,6 +146,7 @@ $(eval $(call test,metrics/release_ms_ssim_test,$(METRICS)))
 $(eval $(call test,tools/tflite_decode_test,$(sort $(sources.tools/tflite_decode) $(EXPORTING)) tests/entropy_coder/examples.py tests/exporting/examples.py $(DATA_DIRS)))
 $(eval $(call test,tools/msssim_test,$(sources.tools/msssim)))
 $(eval $(call test,tools/compare_entropy_coders_test,$(sources.tools/compare_entropy_coders) tests/entropy_coder/examples.py))
+$(eval $(call test,tools/compare_architectures_test,$(sources.tools/compare_architectures) tests/programs.py))
 $(eval $(call test,tools/compare_tflite_test,$(sources.tools/compare_tflite) $(addprefix tests/,programs.py exporting/examples.py)))
 $(eval $(call test,tools/gen_synthetic_dataset_test,$(sources.tools/gen_synthetic_dataset)))
 $(eval $(call test,tools/make_codes_test,$(sources.tools/make_codes)))

@@ -42,11 +42,11 @@ class ModelCodec(ImageCodec):
 
   def encode(self, image: np.ndarray, setting: float) -> bytes:
     """The `.rnic` file of an image, uint8 [H, W, 3]."""
-    return self._codec().compress(image, int(setting))
+    return self.loaded().compress(image, int(setting))
 
   def decode(self, data: bytes) -> np.ndarray:
     """The image of an `.rnic` file, uint8 [H, W, 3]."""
-    return self._codec().decompress(data)
+    return self.loaded().decompress(data)
 
   def trials(self, image: np.ndarray) -> Iterator[Trial]:
     """The image, uint8 [H, W, 3], at each number of iterations.
@@ -55,7 +55,7 @@ class ModelCodec(ImageCodec):
     takes to make and to read such a file is measured for 1, 2, 4, 8 ... and all iterations; the
     times between lie on the line, as every iteration does the same work.
     """
-    codec = self._codec()
+    codec = self.loaded()
     self._warm_up(image)
     encode_seconds, decode_seconds = [], []
     last = self._iterations
@@ -78,7 +78,8 @@ class ModelCodec(ImageCodec):
         count * layer_bits / (header.height * header.width),
       )
 
-  def _codec(self) -> Codec:
+  def loaded(self) -> Codec:
+    """The model, loaded when it is first needed."""
     if self._loaded is None:
       from compression.codec import load
 

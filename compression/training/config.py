@@ -215,7 +215,7 @@ def refuse_changes(
     if value != new[key] and key not in may_change:
       raise ModelError(
         f"{folder}: was begun with {key} {value!r} and cannot go on with {new[key]!r}; "
-        "use another --train_dir"
+        "use another folder"
       )
 
 

@@ -1,0 +1,157 @@
+"""Trains recurrent units in reconstruction frameworks, all alike, and compares what they learn.
+
+  python tools/compare_architectures.py --train_glob='photos/*.jpg' --images='kodak/*.png' \\
+      --output_dir=architectures --steps=1000
+
+Table 1 of Toderici et al. (CVPR 2017) at any cost: areas under the curves of MS-SSIM and PSNR-HVS
+over the bits per pixel before entropy coding. Each pair of a unit and a framework is a run of
+compression.train in a folder of its own, with the same photos, seed and steps; --config is an
+experiment file with all else. The table is printed and written to table.md, what it comes from to
+results.csv. Killed at any moment, the same command goes on.
+"""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import signal
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from absl import flags
+
+from compression import program
+from compression.errors import ConfigError
+from compression.evaluation import means, runner, tables, workers
+from compression.evaluation.codecs import Trial
+from compression.evaluation.model_codecs import ModelCodec
+from compression.evaluation.points import Point, measure
+from compression.evaluation.results import Results, describe_run
+from compression.files import atomic_write, make_folder
+from compression.image_coder.config import FRAMEWORKS, UNITS
+from compression.training import config as config_lib
+from compression.training import console
+from compression.training.config import Experiment
+
+_TRAIN_GLOB = flags.DEFINE_string("train_glob", None, "a pattern of training photos")
+_IMAGES = flags.DEFINE_string("images", None, "a pattern of other photos, to measure on")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "the folder of all runs; made if need be")
+_CONFIG = flags.DEFINE_string("config", None, "an experiment file")
+_STEPS = flags.DEFINE_integer("steps", None, "of each training", lower_bound=1)
+_UNITS = flags.DEFINE_list("units", list(UNITS), "the recurrent units")
+_FRAMEWORKS = flags.DEFINE_list("frameworks", list(FRAMEWORKS), "the reconstruction frameworks")
+_JOBS = flags.DEFINE_integer("jobs", 1, "photos measured at a time", 1, 1024)
+
+TABLE_FILE = "table.md"
+
+
+class Run(NamedTuple):
+  """The training of a pair: `folder` is named after it."""
+
+  experiment: Experiment
+  folder: pathlib.Path
+
+
+class BareModel(ModelCodec):
+  """The model of a run at each of its iterations, in as many bytes as its bits would fill."""
+
+  def __init__(self, folder: pathlib.Path):
+    from compression.training.trainer import MODEL
+
+    super().__init__(str(folder / MODEL))
+    self.name = folder.name
+
+  def trials(self, image: np.ndarray) -> Iterator[Trial]:
+    """The image, uint8 [H, W, 3], at each number of iterations; nothing is timed."""
+    height, width, _ = image.shape
+    bits = self.loaded().encode(image)
+    for count, decoded in enumerate(self.loaded().decode(bits), 1):
+      size = bits[:count].size // 8
+      yield Trial(count, size, decoded[:height, :width], 0.0, 0.0, 8 * size / (height * width))
+
+
+def main(argv: list[str]) -> int:
+  train_glob, pattern, output_dir = program.require(argv, _TRAIN_GLOB, _IMAGES, _OUTPUT_DIR)
+  photos = runner.name_photos(program.expand([pattern]))
+  runs = _runs(train_glob, pathlib.Path(output_dir))
+  folder = make_folder(output_dir)
+  program.end_cleanly_when_terminated()
+  for run in runs:
+    # A process each: TensorFlow never gives back what an earlier training took.
+    (stopped,) = workers.run(_train, [run], 1, workers.ALL_THREADS)
+    if stopped is not None:
+      return console.exit_status(stopped)
+  table = _compare([run.folder for run in runs], photos, folder)
+  with atomic_write(folder / TABLE_FILE) as file:
+    file.write(f"{table}\n".encode())
+  print(table)
+  return 0
+
+
+def _runs(train_glob: str, folder: pathlib.Path) -> list[Run]:
+  """All pairs, once it is clear that each can be trained, or gone on with."""
+  training: dict[str, object] = {"train_glob": train_glob}
+  if _STEPS.value is not None:
+    training["steps"] = _STEPS.value
+  shared = Experiment()
+  if _CONFIG.value is not None:
+    values = config_lib.read(pathlib.Path(_CONFIG.value))
+    try:
+      shared = shared.override(values)
+    except ConfigError as error:
+      raise ConfigError(f"{_CONFIG.value}: {error}") from error
+  runs = []
+  for unit in _UNITS.value:
+    for framework in _FRAMEWORKS.value:
+      pair = {"model": {"unit": unit, "framework": framework}, "training": training}
+      run = Run(shared.override(pair), folder / f"{unit}-{framework}")
+      config_lib.check_resumable(run.experiment, run.folder)
+      runs.append(run)
+  if not runs:
+    raise program.UsageError("no pair is left: --units or --frameworks is empty")
+  return runs
+
+
+def _train(run: Run) -> signal.Signals | None:
+  from compression.training.run import Console, train
+
+  def say(line: str) -> None:
+    print(f"{run.folder.name}: {line}", file=sys.stderr, flush=True)
+
+  return train(run.experiment, run.folder, Console(say, program.warn))
+
+
+def _compare(
+  folders: list[pathlib.Path], photos: dict[str, pathlib.Path], output: pathlib.Path
+) -> str:
+  """The table, when all photos have been measured with all models."""
+  codecs = [BareModel(folder) for folder in folders]
+  threads = workers.threads_each(_JOBS.value)
+  with Results(output, describe_run(codecs, photos)) as results:
+    tasks = [
+      (folder, photo)
+      for folder in folders
+      for name, photo in photos.items()
+      if not results.has(name, folder.name)
+    ]
+    for points in workers.run(_measure, tasks, _JOBS.value, threads) if tasks else ():
+      results.add(points)
+    return tables.markdown(tables.auc_table(means.means(results.points), kodak=False))
+
+
+def _measure(task: tuple[pathlib.Path, pathlib.Path]) -> list[Point]:
+  from compression.datasets.images import read_photo
+
+  folder, photo = task
+  return measure(_model(folder), photo.name, read_photo(photo).image)
+
+
+@functools.lru_cache(maxsize=1)
+def _model(folder: pathlib.Path) -> BareModel:
+  return BareModel(folder)
+
+
+if __name__ == "__main__":
+  program.run(main)
