@@ -69,7 +69,9 @@ class TrainConfig:
   checkpoint_steps: int = setting(1000, "steps from checkpoint to checkpoint", low=1, high=10**9)
   learning_rate: float = setting(1e-3, "the highest; it ends at 2 % of that", low=1e-9, high=10.0)
   optimizer: str = setting(
-    "adam", "the optimizer", choices=("adam", "adamw", "nadam", "rmsprop", "sgd")
+    "adam",
+    "the optimizer; muon takes higher rates, and each step brings more",
+    choices=("adam", "adamw", "nadam", "rmsprop", "sgd", "muon"),
   )
   epsilon: float = setting(
     1e-7, "of the optimizer (sgd has none); the paper has 1", low=1e-12, high=10.0

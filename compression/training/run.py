@@ -30,6 +30,7 @@ from compression.image_coder.weights import assign_weights, read_weights
 from compression.training import callbacks, pipeline, progress, reports, workers
 from compression.training.config import Experiment, TrainConfig, is_begun
 from compression.training.curriculum import Curriculum
+from compression.training.muon import matrices_of
 from compression.training.pipeline import Source
 from compression.training.schedule import WarmUpCosine, make_optimizer
 from compression.training.trainer import Trainer
@@ -103,7 +104,7 @@ def make_trainer(experiment: Experiment, init: str = "") -> Trainer:
     model = registry.find(init)
     assign_weights(coder, read_weights(model.folder), model.name)
   trainer = Trainer(coder, config.loss, config.ema)
-  optimizer = make_optimizer(config)
+  optimizer = make_optimizer(config, matrices_of(coder))
   optimizer.build(coder.trainable_variables)  # a checkpoint fills what exists
   trainer.compile(optimizer)
   return trainer

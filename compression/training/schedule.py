@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from compression.layers.recurrent_cell import REGISTRATION
 from compression.training.config import TrainConfig
+from compression.training.muon import Muon
 
 WARM_UP_STEPS = 300
 """Enough for Adam's second moments to settle: 1 / (1 - beta_2) is 1000, most of it earlier."""
@@ -54,12 +56,21 @@ class WarmUpCosine(tf.keras.optimizers.schedules.LearningRateSchedule):
     return {"peak": self.peak, "steps": self.steps, "warm_up_steps": self.warm_up_steps}
 
 
-def make_optimizer(config: TrainConfig) -> tf.keras.optimizers.Optimizer:
-  """The optimizer of a training run, with its schedule and with gradients clipped together."""
+def make_optimizer(
+  config: TrainConfig, matrices: Sequence[int] = ()
+) -> tf.keras.optimizers.Optimizer:
+  """The optimizer of a training run, with its schedule and with gradients clipped together.
+
+  Args:
+    config: of the run.
+    matrices: of Muon.
+  """
   rate = WarmUpCosine(config.learning_rate, config.steps)
   options: dict[str, Any] = {"global_clipnorm": config.clip_norm or None}
   if config.optimizer == "sgd":
     return tf.keras.optimizers.SGD(rate, momentum=_SGD_MOMENTUM, **options)
+  if config.optimizer == "muon":
+    return Muon(rate, matrices, config.epsilon, **options)
   kinds = {
     "adam": tf.keras.optimizers.Adam,
     "adamw": tf.keras.optimizers.AdamW,
