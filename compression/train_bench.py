@@ -4,8 +4,8 @@
 
 Prints steps a second at each width in float32 and bfloat16, and with TensorFlow's rewriting of
 graphs, which costs seconds at the start of each stage of a run; what few iterations at first and
-the ways of writing the gates are worth; small patches against large ones; and how many batches the
-input makes for each that is trained. Run it while nothing else runs.
+the ways of writing the gates are worth; what Muon costs more than Adam; small patches against large
+ones; and how many batches the input makes for each that is trained. Run it while nothing else runs.
 """
 
 from __future__ import annotations
@@ -64,6 +64,15 @@ def _print_curriculum(width: float) -> None:
   seconds = {count: 1 / speed for count, speed in zip(iterations, speeds)}
   share = benchmark.curriculum_share(curriculum, seconds)
   print(f"  {TrainConfig.curriculum} takes {share:.0%} of the time of {iterations[0]} throughout")
+
+
+def _print_optimizers(width: float) -> None:
+  from compression.training import benchmark
+
+  print(f"\nOptimizers, width {width:g}, {_ITERATIONS} iterations:")
+  _print_table(
+    {name: benchmark.candidate(width, _ITERATIONS, optimizer=name) for name in ("muon", "adam")}
+  )
 
 
 def _print_gates(width: float) -> None:
@@ -146,6 +155,7 @@ def main(argv: list[str]) -> None:
     print(f"{os.cpu_count()} processors", flush=True)
     _print_precisions(widths)
     _print_curriculum(widths[0])
+    _print_optimizers(widths[0])
     _print_gates(widths[0])
     _print_batches(widths[0], paths)
 

@@ -72,11 +72,11 @@ def candidate(
   iterations: int,
   precision: Precision = PRECISIONS["float32"],
   batch: Batch = DEFAULT_BATCH,
+  optimizer: str = TrainConfig.optimizer,
 ) -> Candidate:
   """A new model with the default settings of a run, on random pixels; `step` returns the loss."""
-  experiment = Experiment(
-    CodecConfig(width=width), TrainConfig(precision=precision.networks, batch_size=batch.size)
-  )
+  settings = TrainConfig(precision=precision.networks, batch_size=batch.size, optimizer=optimizer)
+  experiment = Experiment(CodecConfig(width=width), settings)
   shape = [batch.size, batch.side, batch.side, 3]
   images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
   tf.keras.utils.set_random_seed(experiment.training.seed)

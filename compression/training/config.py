@@ -49,8 +49,8 @@ def setting(default: Any, help: str, **limits: Any) -> Any:
 class TrainConfig:
   """How a model is trained; the help of each field is that of its flag.
 
-  Loss, optimizer and the size of batches and patches are those of Toderici et al. (CVPR 2017),
-  section 4; the paper has no curriculum, no average of the weights, and draws its bits at random.
+  Loss and the size of batches and patches are those of Toderici et al. (CVPR 2017), section 4. The
+  paper has Adam, no curriculum, no average of the weights, and draws its bits at random.
 
   Raises:
     ConfigError: if a value is not allowed.
@@ -67,11 +67,14 @@ class TrainConfig:
   batch_size: int = setting(32, "patches a step, on all devices together", low=1, high=65536)
   steps: int = setting(20000, "steps of training in all", low=1, high=10**9)
   checkpoint_steps: int = setting(1000, "steps from checkpoint to checkpoint", low=1, high=10**9)
-  learning_rate: float = setting(1e-3, "the highest; it ends at 2 % of that", low=1e-9, high=10.0)
+  learning_rate: float = setting(
+    0.0,
+    "the highest; it ends at 2 % of that. 0 for 0.01 with muon and 0.001 with the others",
+    low=0.0,
+    high=10.0,
+  )
   optimizer: str = setting(
-    "adam",
-    "the optimizer; muon takes higher rates, and each step brings more",
-    choices=("adam", "adamw", "nadam", "rmsprop", "sgd", "muon"),
+    "muon", "the optimizer", choices=("muon", "adam", "adamw", "nadam", "rmsprop", "sgd")
   )
   epsilon: float = setting(
     1e-7, "of the optimizer (sgd has none); the paper has 1", low=1e-12, high=10.0
@@ -113,6 +116,11 @@ class TrainConfig:
     if self.ema == 1:
       raise ConfigError("ema must be below 1: at 1 the average would never change")
     Curriculum.parse(self.curriculum)
+
+  @property
+  def peak_rate(self) -> float:
+    """The learning rate that is used at its highest."""
+    return self.learning_rate or (1e-2 if self.optimizer == "muon" else 1e-3)
 
 
 _ABOUT = "about"

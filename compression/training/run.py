@@ -170,7 +170,7 @@ def _fit(
   writes: bool,
 ) -> signal.Signals | None:
   plan = checkpoints.plan
-  rate = WarmUpCosine(config.learning_rate, config.steps)
+  rate = WarmUpCosine(config.peak_rate, config.steps)
   writer = reports.make_writer(folder, "train", writes)
   say, bars = console.say, []
   with contextlib.ExitStack() as stack:

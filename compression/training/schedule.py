@@ -65,7 +65,7 @@ def make_optimizer(
     config: of the run.
     matrices: of Muon.
   """
-  rate = WarmUpCosine(config.learning_rate, config.steps)
+  rate = WarmUpCosine(config.peak_rate, config.steps)
   options: dict[str, Any] = {"global_clipnorm": config.clip_norm or None}
   if config.optimizer == "sgd":
     return tf.keras.optimizers.SGD(rate, momentum=_SGD_MOMENTUM, **options)

@@ -27,7 +27,7 @@ _EXPERIMENTS = sorted(_MODELS.glob("*/training/*.json"))
     ("batch_size", 0),
     ("batch_size", True),
     ("steps", -1),
-    ("learning_rate", 0),
+    ("learning_rate", -1e-3),
     ("learning_rate", "fast"),
     ("learning_rate", float("nan")),
     ("optimizer", "adagrad"),
@@ -46,6 +46,11 @@ _EXPERIMENTS = sorted(_MODELS.glob("*/training/*.json"))
 def test_values_that_are_not_allowed_are_refused_by_name(key: str, value: object) -> None:
   with pytest.raises(ConfigError, match=key):
     TrainConfig(**{key: value})
+
+
+def test_the_rate_is_what_suits_the_optimizer_unless_it_is_given() -> None:
+  assert TrainConfig().peak_rate == 10 * TrainConfig(optimizer="adam").peak_rate == 1e-2
+  assert TrainConfig(learning_rate=0.5).peak_rate == 0.5
 
 
 @pytest.mark.parametrize(

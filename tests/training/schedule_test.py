@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from compression.training.config import TrainConfig
+from compression.training.muon import Muon
 from compression.training.schedule import WarmUpCosine, make_optimizer
 
 
@@ -28,7 +29,7 @@ def test_serializes() -> None:
   schedules = tf.keras.optimizers.schedules
   again = schedules.deserialize(schedules.serialize(rate))
   assert isinstance(again, WarmUpCosine) and again.get_config() == rate.get_config()
-  optimizer = make_optimizer(TrainConfig(steps=100))
+  optimizer = make_optimizer(TrainConfig(steps=100, optimizer="adam"))
   again = tf.keras.optimizers.deserialize(tf.keras.optimizers.serialize(optimizer))
   assert float(again.learning_rate) == float(optimizer.learning_rate)
 
@@ -47,3 +48,10 @@ def test_optimizers_clip_all_gradients_together(name: str) -> None:
 
 def test_clipping_can_be_switched_off() -> None:
   assert make_optimizer(TrainConfig(clip_norm=0.0)).global_clipnorm is None
+
+
+def test_muon_is_given_what_a_run_says() -> None:
+  optimizer = make_optimizer(TrainConfig(optimizer="muon", clip_norm=0.25, epsilon=0.125), [2, 0])
+  assert isinstance(optimizer, Muon) and optimizer.matrices == [2, 0]
+  assert (optimizer.global_clipnorm, optimizer.epsilon) == (0.25, 0.125)
+  assert float(optimizer.learning_rate) == pytest.approx(1e-2 / 300)
