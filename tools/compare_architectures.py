@@ -23,7 +23,6 @@ import numpy as np
 from absl import flags
 
 from compression import program
-from compression.errors import ConfigError
 from compression.evaluation import means, runner, tables, workers
 from compression.evaluation.codecs import Trial
 from compression.evaluation.model_codecs import ModelCodec
@@ -95,13 +94,8 @@ def _runs(train_glob: str, folder: pathlib.Path) -> list[Run]:
   training: dict[str, object] = {"train_glob": train_glob}
   if _STEPS.value is not None:
     training["steps"] = _STEPS.value
-  shared = Experiment()
-  if _CONFIG.value is not None:
-    values = config_lib.read(pathlib.Path(_CONFIG.value))
-    try:
-      shared = shared.override(values)
-    except ConfigError as error:
-      raise ConfigError(f"{_CONFIG.value}: {error}") from error
+  path = _CONFIG.value
+  shared = Experiment() if path is None else config_lib.load(pathlib.Path(path))
   runs = []
   for unit in _UNITS.value:
     for framework in _FRAMEWORKS.value:

@@ -175,6 +175,19 @@ def read(path: pathlib.Path) -> dict[str, Any]:
   return parse_json(text, f"{path}:")
 
 
+def load(path: pathlib.Path) -> Experiment:
+  """The experiment of a file.
+
+  Raises:
+    ConfigError: if it cannot be read or holds what is not allowed; names the file.
+  """
+  values = read(path)
+  try:
+    return Experiment().override(values)
+  except ConfigError as error:
+    raise ConfigError(f"{path}: {error}") from error
+
+
 def is_begun(folder: pathlib.Path) -> bool:
   """Whether there is something to go on from."""
   return (folder / CHECKPOINTS / "checkpoint").is_file()  # TensorFlow's list of checkpoints
@@ -193,11 +206,7 @@ def base(folder: pathlib.Path, init: str = "") -> Experiment:
     ModelError: if there is no such model.
   """
   if is_begun(folder):
-    path = folder / FILE
-    try:
-      return Experiment().override(read(path))
-    except ConfigError as error:
-      raise ConfigError(f"{path}: {error}") from error
+    return load(folder / FILE)
   if init:
     return Experiment(model=registry.read_config(registry.find(init)))
   return Experiment()
