@@ -104,7 +104,9 @@ class TrainConfig:
     " of processes in TF_CONFIG, in step or each at its own pace",
     choices=("none", "mirrored", "multi_worker", "parameter_server"),
   )
-  init: str = setting("", "a released model or a folder with the weights to start from")
+  init: str = setting(
+    "", "a released model or a folder with the weights to start from; a narrower one is widened"
+  )
 
   def __post_init__(self) -> None:
     for field in dataclasses.fields(self):

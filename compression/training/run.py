@@ -25,6 +25,7 @@ from compression.datasets.record_source import RecordSource
 from compression.datasets.tiles import TileSource, find_images
 from compression.errors import ConfigError
 from compression.files import make_folder
+from compression.image_coder import widening
 from compression.image_coder.codec import ImageCoder
 from compression.image_coder.weights import assign_weights, read_weights
 from compression.training import callbacks, pipeline, progress, reports, workers
@@ -101,13 +102,22 @@ def make_trainer(experiment: Experiment, init: str = "") -> Trainer:
   )
   coder.build()
   if init:
-    model = registry.find(init)
-    assign_weights(coder, read_weights(model.folder), model.name)
+    assign_weights(coder, _weights_of(init, experiment), init)
   trainer = Trainer(coder, config.loss, config.ema)
   optimizer = make_optimizer(config, matrices_of(coder))
   optimizer.build(coder.trainable_variables)  # a checkpoint fills what exists
   trainer.compile(optimizer)
   return trainer
+
+
+def _weights_of(init: str, experiment: Experiment) -> dict[str, np.ndarray]:
+  """Those of the model `init`, widened if it is as wide a part of the experiment's."""
+  model = registry.find(init)
+  arrays = read_weights(model.folder)
+  narrow = registry.read_config(model)
+  if widening.can_widen(narrow, experiment.model):
+    return widening.widen(arrays, narrow, experiment.model, experiment.training.seed)
+  return arrays
 
 
 def _source(config: TrainConfig, warn: Callable[[str], None]) -> tuple[Source, str]:

@@ -69,7 +69,17 @@ def test_training_starts_from_another_model(tmp_path: pathlib.Path, images: path
   for coder in (second.coder, second.averaged):
     for name, variable in named_variables(coder).items():
       np.testing.assert_array_equal(variable, first[name].astype(np.float32))
-  other = CodecConfig(width=1 / 16, bits=8)
+
+  wide = make_trainer(
+    experiment(images, CodecConfig(width=1 / 16, bits=8, iterations=2)),
+    init=str(tmp_path / "first" / "model"),
+  )
+  x = wide.coder.to_x(np.random.default_rng(0).integers(0, 256, [1, 32, 32, 3]).astype(np.uint8))
+  expected, found = second.coder(x), wide.coder(x)
+  assert (found.codes.numpy() == expected.codes.numpy()).mean() > 0.99
+  np.testing.assert_allclose(found.images[0], expected.images[0], atol=0.02)
+
+  other = CodecConfig(width=1 / 16, bits=16)
   with pytest.raises(ModelError, match="must have shape"):
     make_trainer(experiment(images, other), init=str(tmp_path / "first" / "model"))
 
