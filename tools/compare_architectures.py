@@ -22,6 +22,9 @@ from typing import NamedTuple
 import numpy as np
 from absl import flags
 
+# The programs of this folder also run from a checkout that is not installed.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
 from compression import program
 from compression.evaluation import means, runner, tables, workers
 from compression.evaluation.codecs import Trial

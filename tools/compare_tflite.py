@@ -18,6 +18,9 @@ from collections.abc import Iterable
 import numpy as np
 from absl import flags
 
+# The programs of this folder also run from a checkout that is not installed.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
 from compression import metrics, program, registry
 from compression.errors import ModelError
 

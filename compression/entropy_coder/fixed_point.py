@@ -81,6 +81,14 @@ def to_integers(
   }
 
 
+def to_floats(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """What `to_integers` gave, as float32 weights to go on training from."""
+  return {
+    name: (values / 2 ** (WEIGHT_BITS if name.endswith("kernel") else _SUM_BITS)).astype(np.float32)
+    for name, values in arrays.items()
+  }
+
+
 def rescale(sums: np.ndarray, bits: int) -> np.ndarray:
   """floor((a + 2^(bits - 1)) / 2^bits), in place: exact, as a division by a power of two is."""
   sums += 2.0 ** (bits - 1)

@@ -171,6 +171,18 @@ def read_config(folder: pathlib.Path) -> tuple[str, ModelConfig]:
   return name, config
 
 
+def load_weights(folder: pathlib.Path) -> tuple[str, ModelConfig, dict[str, np.ndarray]]:
+  """The model in a folder that `save` wrote: its name, configuration and weights, in float32.
+
+  Raises: as `load`.
+  """
+  load(folder, range_decoder)  # which checks that the weights fit
+  name, config = read_config(folder)
+  arrays = _read_arrays(folder / WEIGHTS_FILE)
+  del arrays[_PROBABILITIES]
+  return name, config, fixed_point.to_floats(arrays)
+
+
 def load(folder: pathlib.Path, ranges: ModuleType | None = None) -> LearnedCoder:
   """The entropy coder of a folder that `save` wrote.
 

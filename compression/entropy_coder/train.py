@@ -35,6 +35,7 @@ _MODEL_CONFIG = flags.DEFINE_string("model_config", None, "its architecture, a J
 _TRAIN_CONFIG = flags.DEFINE_string("train_config", None, "how it is trained, a JSON file")
 _INPUT_CONFIG = flags.DEFINE_string("input_config", None, "what it is trained on, a JSON file")
 _CODES = flags.DEFINE_string("codes", None, "a file of codes, or a pattern; instead of its 'data'")
+_INIT = flags.DEFINE_string("init", None, "an entropy coder's folder to start from, else at random")
 _STEPS = flags.DEFINE_integer("steps", None, "instead of those of the JSON file", lower_bound=1)
 
 # The release's, for training with parameter servers.
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> int:
   experiment = EntropyExperiment(
     _MODEL.value,
     _config(_MODEL_CONFIG, models.find(_MODEL.value).config),
-    _config(_TRAIN_CONFIG, EntropyTrainConfig, steps=_STEPS.value),
+    _config(_TRAIN_CONFIG, EntropyTrainConfig, steps=_STEPS.value, init=_INIT.value),
     _config(_INPUT_CONFIG, InputConfig, data=_CODES.value),
   )
   check_resumable(experiment, folder)

@@ -25,7 +25,7 @@ EPSILON = 1e-7
 
 _FILES = ("model_config.json", "train_config.json", "input_config.json")
 
-_MAY_CHANGE = frozenset({"steps", "checkpoint_steps", "data"})
+_MAY_CHANGE = frozenset({"steps", "checkpoint_steps", "data", "init"})
 """What may differ when a run goes on: how far it goes, and where things are."""
 
 
@@ -43,12 +43,16 @@ class EntropyTrainConfig(_Checked):
   have been seen, and Adam's epsilon is 1: the release. Without, it stays, then ends as half a
   cosine, as in `compression.training.schedule`.
 
+  `init` is for codes that changed, or for another model's: an entropy coder of the same
+  architecture has learned most of what there is to learn.
+
   Raises:
     ConfigError: if a value is not allowed.
   """
 
   batch_size: int = setting(20, "codes a step", low=1, high=65536)
   learning_rate: float = setting(2e-3, "at the beginning", low=1e-9, high=10.0)
+  optimizer: str = setting("adam", "the optimizer", choices=("adam", "muon"))
   decay_rate: float = setting(1.0, "by which the rate falls", low=1e-9, high=1.0)
   samples_per_decay: int = setting(0, "codes until it falls; 0 for a cosine", low=0, high=10**12)
   steps: int = setting(12000, "steps of training in all", low=1, high=10**9)
@@ -61,6 +65,7 @@ class EntropyTrainConfig(_Checked):
     0.998, "decay of the average of weights that is the result", low=0.0, high=0.999999
   )
   seed: int = setting(0, "of everything that is random", low=0, high=2**32 - 1)
+  init: str = setting("", "the folder of an entropy coder with the weights to start from")
 
   @property
   def adam_epsilon(self) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import pathlib
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,8 +21,10 @@ from compression.errors import ConfigError
 from compression.files import make_folder
 from compression.training import callbacks, reports
 from compression.training.callbacks import Checkpoints, Plan, StepCallback, not_finite
+from compression.training.config import is_begun
 from compression.training.entropy_config import EntropyExperiment, EntropyTrainConfig
 from compression.training.entropy_trainer import EntropyTrainer
+from compression.training.muon import Muon
 from compression.training.pipeline import batches
 from compression.training.schedule import WarmUpCosine
 
@@ -53,7 +55,9 @@ def train(
   experiment.save(folder)
   tf.keras.utils.set_random_seed(config.seed)
   trainer = EntropyTrainer(experiment, layers)
-  trainer.compile(make_optimizer(config))
+  if config.init and not is_begun(folder):
+    trainer.start_from(pathlib.Path(config.init))
+  trainer.compile(make_optimizer(config, matrices_of(trainer.coder)))
   trainer.optimizer.build(trainer.coder.trainable_variables)  # a checkpoint fills what exists
   manager = callbacks.make_manager(trainer, folder)
   start = callbacks.restore(manager)
@@ -82,8 +86,20 @@ def train(
   return caught.number
 
 
-def make_optimizer(config: EntropyTrainConfig) -> tf.keras.optimizers.Optimizer:
-  """Adam with the release's schedule, or with ours."""
+def matrices_of(coder: tf.keras.Model) -> list[int]:
+  """Which of the trainable variables are matrices, for Muon: 1 for kernels, 0 for biases."""
+  return [int(variable.shape.rank >= 2) for variable in coder.trainable_variables]
+
+
+def make_optimizer(
+  config: EntropyTrainConfig, matrices: Sequence[int] = ()
+) -> tf.keras.optimizers.Optimizer:
+  """The optimizer with the release's schedule, or with ours.
+
+  Args:
+    config: of the run.
+    matrices: of Muon.
+  """
   if config.samples_per_decay:
     rate = tf.keras.optimizers.schedules.ExponentialDecay(
       config.learning_rate,
@@ -93,9 +109,10 @@ def make_optimizer(config: EntropyTrainConfig) -> tf.keras.optimizers.Optimizer:
     )
   else:
     rate = WarmUpCosine(config.learning_rate, config.steps)
-  return tf.keras.optimizers.Adam(
-    rate, epsilon=config.adam_epsilon, global_clipnorm=config.clip_norm or None
-  )
+  clip_norm = config.clip_norm or None
+  if config.optimizer == "muon":
+    return Muon(rate, matrices, config.adam_epsilon, global_clipnorm=clip_norm)
+  return tf.keras.optimizers.Adam(rate, epsilon=config.adam_epsilon, global_clipnorm=clip_norm)
 
 
 def _source(experiment: EntropyExperiment, warn: Say) -> tuple[CodeSource, int]:

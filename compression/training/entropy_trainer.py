@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from compression.entropy_coder import learned, networks
 from compression.entropy_coder.fixed_point import WEIGHT_LIMIT
+from compression.errors import ModelError
 from compression.registry import ENTROPY_CODER_FOLDER
 from compression.training import average
 from compression.training.entropy_config import EntropyExperiment
@@ -49,6 +50,19 @@ class EntropyTrainer(tf.keras.Model):
       average_of.assign(variable)
     self.averaged.trainable = False
     self.lengths_by_layer = tf.keras.metrics.MeanTensor("lengths", shape=[layers])
+
+  def start_from(self, folder: pathlib.Path) -> None:
+    """Takes the weights of the entropy coder in a folder.
+
+    Raises:
+      ModelError: if it cannot be read, or is of another architecture.
+    """
+    name, config, arrays = learned.load_weights(folder)
+    if (name, config) != (self.experiment.name, self.experiment.model):
+      raise ModelError(f"{folder}: has another architecture than the model that is to be trained")
+    for model in (self.coder, self.averaged):
+      for key, variable in networks.named_variables(model).items():
+        variable.assign(arrays[key])
 
   def call(self, inputs: tf.Tensor, training: bool | None = None) -> Any:
     return self.coder(tf.cast(inputs, tf.float32), training=training)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from compression.datasets.codes import read_codes, write_codes
 from compression.datasets.synthetic_codes import ENTROPY, synthetic_codes
 from compression.entropy_coder import learned
 from compression.entropy_coder.configs import InterlacedConfig, ProgressiveConfig
-from compression.errors import ConfigError
+from compression.errors import ConfigError, ModelError
 from compression.registry import ENTROPY_CODER_FOLDER
 from compression.training import entropy_run
 from compression.training.entropy_config import EntropyExperiment, EntropyTrainConfig, InputConfig
@@ -79,6 +80,37 @@ def test_a_run_that_is_continued_is_the_run_in_one_piece(tmp_path, codes):
   entropy_run.train(experiment("interlaced", codes, steps=6, **steady), tmp_path / "one")
   one, two = arrays(tmp_path / "one"), arrays(tmp_path / "two")
   assert all(np.abs(one[name].astype(float) - two[name]).max() <= 1 for name in one)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_muon_trains_the_kernels_as_matrices(tmp_path, codes, name):
+  lines = []
+  settings = {"optimizer": "muon", "steps": 60, "learning_rate": 5e-3}
+  entropy_run.train(experiment(name, codes, **settings), tmp_path, lines.append)
+  lengths = [float(line.split("bits per bit ")[1].split()[0]) for line in lines[1:]]
+  assert lengths[-1] < lengths[0]
+  coder = entropy_run.EntropyTrainer(experiment(name, codes), 4).coder
+  for variable, count in zip(coder.trainable_variables, entropy_run.matrices_of(coder)):
+    assert count == ("kernel" in variable.name)
+
+
+def test_training_starts_from_another_coder(tmp_path, codes):
+  first = tmp_path / "first" / ENTROPY_CODER_FOLDER
+  entropy_run.train(experiment("interlaced", codes, steps=3), tmp_path / "first")
+  tiny = {"steps": 1, "learning_rate": 1e-9, "init": str(first)}
+  entropy_run.train(experiment("interlaced", codes, **tiny), tmp_path / "second")
+  before, after = arrays(tmp_path / "first"), arrays(tmp_path / "second")
+  assert all(np.abs(before[key].astype(int) - after[key]).max() <= 1 for key in before)
+
+  # What is begun goes on from its own checkpoint, wherever the other is now.
+  shutil.rmtree(first)
+  entropy_run.train(experiment("interlaced", codes, **{**tiny, "steps": 2}), tmp_path / "second")
+  with pytest.raises(ModelError, match="first/entropy_coder/config.json: cannot be read"):
+    entropy_run.train(experiment("interlaced", codes, **tiny), tmp_path / "third")
+  entropy_run.train(experiment("progressive", codes, steps=1), tmp_path / "other")
+  tiny["init"] = str(tmp_path / "other" / ENTROPY_CODER_FOLDER)
+  with pytest.raises(ModelError, match="other/entropy_coder: has another architecture"):
+    entropy_run.train(experiment("interlaced", codes, **tiny), tmp_path / "third")
 
 
 def test_codes_that_do_not_fit_are_refused(tmp_path, codes):
