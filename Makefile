@@ -238,11 +238,12 @@ $(eval $(call test,train_bench_test,$(sources.compression/train_bench)))
 $(eval $(call test,train_test,$(sources.compression/train) $(addprefix tests/training/,conftest.py processes.py)))
 $(eval $(call test,makefile_test,Makefile setup.py $(EVERYTHING) $(GOLDEN) $(MODELS)))
 
-# All the tests that are due run in one process, as TensorFlow takes seconds to import. tests/conftest.py
-# writes the stamps of those that pass.
+# All the tests that are due run at once, in a process for each processor, as TensorFlow takes seconds to
+# import. tests/conftest.py writes the stamps of those that pass.
 PYTEST = $(RUN) -m pytest --continue-on-collection-errors --stamps=$(BUILD)/tests
+PROCESSES = $(if $(word 2,$(STALE)),--numprocesses=auto --maxprocesses=4 --dist=loadfile)
 define RUN_STALE
-$(if $(STALE),$(PYTEST) $(CHOICE) $(STALE) $(ARGS),@echo 'Nothing to run: $@ passed, and no source has changed since.')
+$(if $(STALE),$(PYTEST) $(PROCESSES) $(CHOICE) $(STALE) $(ARGS),@echo 'Nothing to run: $@ passed, and no source has changed since.')
 $(eval STALE :=)
 endef
 

@@ -70,6 +70,7 @@ setup(
       "hypothesis>=6.140,<7",
       "mypy>=1.19,<3",
       "pytest>=8.4,<10",
+      "pytest-xdist>=3.6,<4",
       # Another release formats otherwise.
       "ruff==0.17.5",
       # The report, in a browser. On Python 3.9 pip finds no versions that fit the rest.

@@ -24,8 +24,8 @@ from compression.metrics import psnr
 
 @pytest.fixture(scope="module")
 def codec() -> Codec:
-  """The released model."""
-  return compression.load()
+  """The smaller of the released models."""
+  return compression.load("mobile")
 
 
 @pytest.fixture(scope="module")
@@ -144,10 +144,10 @@ def test_hostile_sizes_are_refused_before_memory_is_taken(codec: Codec, data: by
 
 def test_the_wrong_model_is_refused_by_name(codec: Codec, data: bytes) -> None:
   other = Codec("other", ImageCoder(CodecConfig(width=1 / 16)), b"12345678")
-  with pytest.raises(ModelError, match="made with model residual_gru; this is other"):
+  with pytest.raises(ModelError, match="made with model mobile; this is other"):
     other.decompress(data)
   foreign = other.compress(np.zeros([8, 8, 3], np.uint8), 1)
-  with pytest.raises(ModelError, match="not installed .3132333435363738.*this is residual_gru"):
+  with pytest.raises(ModelError, match="not installed .3132333435363738.*this is mobile"):
     codec.decompress(foreign)
 
 
@@ -248,7 +248,7 @@ def test_the_file_is_as_long_as_the_probabilities_say(codec: Codec, photo: np.nd
 
 def test_a_file_of_other_tables_is_refused(codec: Codec, data: bytes) -> None:
   other = _forged(data, tables_id=codec.entropy_coder().tables_id ^ 1)
-  with pytest.raises(ModelError, match="version .* of the entropy coder of residual_gru; this is"):
+  with pytest.raises(ModelError, match="version .* of the entropy coder of mobile; this is"):
     codec.decompress(other)
 
 

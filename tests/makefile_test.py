@@ -246,7 +246,13 @@ def test_test_modules_do_not_hide_the_folders_that_they_mirror():
   assert __name__ == "tests.makefile_test"  # and tests/tools/x_test.py is not tools.x_test
 
 
-def test_only_files_whose_tests_all_passed_are_stamped(tmp_path):
+@pytest.fixture(params=[[], ["--numprocesses=2", "--dist=loadfile"]], ids=["one", "two"])
+def processes(request):
+  """The tests run in one process, or in two."""
+  return request.param
+
+
+def test_only_files_whose_tests_all_passed_are_stamped(tmp_path, processes):
   files = {
     "good_test.py": "def test_a(): pass\ndef test_b(): pytest.skip('no images')",
     "bad_test.py": "def test_a(): pass\ndef test_b(): assert False",
@@ -255,32 +261,33 @@ def test_only_files_whose_tests_all_passed_are_stamped(tmp_path):
     "broken_test.py": "import no_such_module",
     "late_test.py": "def test_a(): pass\n@slow\ndef test_b(): assert False",
   }
-  done, stamps = run_pytest(tmp_path, files)
+  done, stamps = run_pytest(tmp_path, files, *processes)
   assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
   assert stamps == {"good_test.fast", "good_test.passed", "late_test.fast"}
 
 
-def test_leaving_out_slow_tests_stamps_the_fast_ones(tmp_path):
+def test_leaving_out_slow_tests_stamps_the_fast_ones(tmp_path, processes):
   files = {
     "fast_test.py": "def test_a(): pass",
     "mixed_test.py": "@slow\ndef test_a(): pass\ndef test_b(): pass",
     "slow_test.py": "@slow\ndef test_a(): pass",
   }
-  done, stamps = run_pytest(tmp_path, files, "-m", "not slow")
+  done, stamps = run_pytest(tmp_path, files, "-m", "not slow", *processes)
   assert done.returncode == 0, done.stdout
   assert stamps == {"fast_test.fast", "fast_test.passed", "mixed_test.fast", "slow_test.fast"}
 
 
-def test_only_slow_tests_is_no_failure_of_the_fast_ones(tmp_path):
-  done, stamps = run_pytest(tmp_path, {"a_test.py": "@slow\ndef test_a(): pass"}, "-m", "not slow")
+def test_only_slow_tests_is_no_failure_of_the_fast_ones(tmp_path, processes):
+  files = {"a_test.py": "@slow\ndef test_a(): pass"}
+  done, stamps = run_pytest(tmp_path, files, "-m", "not slow", *processes)
   assert done.returncode == 0, done.stdout
   assert stamps == {"a_test.fast"}
 
 
-def test_a_choice_by_name_stamps_nothing(tmp_path):
+def test_a_choice_by_name_stamps_nothing(tmp_path, processes):
   files = {"a_test.py": "def test_a(): pass\ndef test_b(): pass"}
-  done, stamps = run_pytest(tmp_path, files, "-k", "test_a")
-  assert "1 passed, 1 deselected" in done.stdout
+  done, stamps = run_pytest(tmp_path, files, "-k", "test_a", *processes)
+  assert "1 passed" in done.stdout and "2 passed" not in done.stdout
   assert not stamps
 
 

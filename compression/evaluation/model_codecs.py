@@ -94,9 +94,12 @@ class ModelCodec(ImageCodec):
 
 
 def _fingerprint(folder: pathlib.Path) -> str:
-  """Of all that a model's folder holds: configuration, weights, entropy coder."""
+  """Of all that coding depends on: configuration, weights, entropy coder."""
   digest = hashlib.sha256()
-  for file in sorted([*folder.rglob("*.json"), *folder.rglob("*.npz")]):
+  parts = (folder, folder / registry.ENTROPY_CODER_FOLDER)
+  for file in sorted(
+    file for part in parts for kind in ("json", "npz") for file in part.glob(f"*.{kind}")
+  ):
     digest.update(f"{file.relative_to(folder).as_posix()}\n".encode())
     digest.update(hashlib.sha256(file.read_bytes()).digest())
   return digest.hexdigest()[:_DIGITS]

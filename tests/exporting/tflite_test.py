@@ -62,16 +62,16 @@ def photo() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> pathlib.Path:
-  """All variants of the released model, fitted to another photo than they are tested on."""
+  """All variants of the model for phones, fitted to another photo than they are tested on."""
   folder = tmp_path_factory.mktemp("released")
   crops = [data.chelsea()[:256, :256], data.coffee()[:256, :256]]
-  tflite.export(load(), folder, VARIANTS, crops)
+  tflite.export(load("mobile"), folder, VARIANTS, crops)
   return folder
 
 
 @pytest.mark.slow
 def test_variants_lose_little(released: pathlib.Path, photo: np.ndarray) -> None:
-  codec = load()
+  codec = load("mobile")
   bits = codec.encode(photo, 8)
   expected = list(codec.decode(bits))
   assert _far(_play(released, "float32", bits)[0], expected) <= 1
@@ -86,7 +86,7 @@ def test_variants_lose_little(released: pathlib.Path, photo: np.ndarray) -> None
 
 @pytest.mark.slow
 def test_what_stands_in_the_folder(released: pathlib.Path) -> None:
-  codec, folder = load(), released / TFLITE_FOLDER
+  codec, folder = load("mobile"), released / TFLITE_FOLDER
   sizes = [(folder / tflite.file_name(variant)).stat().st_size for variant in VARIANTS]
   weights = sum(v.shape.num_elements() for v in codec.model.decoder.variables)
   # A little graph beside the weights of 4, 2, 1 and 1 bytes.

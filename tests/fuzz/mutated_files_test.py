@@ -24,7 +24,7 @@ DECODED = 150
 
 @pytest.fixture(scope="module")
 def codec() -> Codec:
-  return compression.load()
+  return compression.load("mobile")
 
 
 @pytest.fixture(scope="module")

@@ -66,13 +66,13 @@ def test_each_photo_becomes_a_code_and_what_is_no_photo_is_left_out(folder):
 
 def test_fewer_iterations_and_a_plain_file(folder):
   status, out, err = run(
-    folder, "--images=b.png", "--output=codes", "--iterations=3", "--model=residual_gru"
+    folder, "--images=b.png", "--output=codes", "--iterations=3", "--model=mobile"
   )
   assert (status, err) == (0, "")
   size = (folder / "codes").stat().st_size
   assert size > 4 * 15 * 96  # a float a bit
   assert out == f"codes: 1 codes, 15 blocks of 96 bits, {size} bytes\n"
-  whole = compression.load().encode(read_photo(folder / "b.png").image, 3)
+  whole = compression.load("mobile").encode(read_photo(folder / "b.png").image, 3)
   code = read_codes(str(folder / "codes"))[0].unpack()
   np.testing.assert_array_equal(code[:, :, 64:], np.where(whole[2], 1, -1))
 

@@ -183,8 +183,8 @@ def test_tensorflows_own_interpreter_will_do(run, exported, file):
 
 
 @pytest.mark.slow
-def test_the_released_model_on_a_kodak_image(run, kodak_dir, tmp_path):
-  codec = compression.load()
+def test_the_model_for_phones_on_a_kodak_image(run, kodak_dir, tmp_path):
+  codec = compression.load("mobile")
   tflite.export(codec, tmp_path, ["float32"])
   data = codec.compress(np.asarray(Image.open(kodak_dir / "kodim07.png")), 16)
   (tmp_path / "photo.rnic").write_bytes(data)
