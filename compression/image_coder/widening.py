@@ -45,7 +45,8 @@ def widen(
     narrow, wide: the architectures; `can_widen` must hold.
     seed: of the shares.
 
-  Returns: float32 arrays by the same names.
+  Returns: float32 arrays by the same names. What is no kernel or bias of the narrow network stays
+    one that `assign_weights` refuses.
   """
   assert can_widen(narrow, wide)
   copies = round(wide.width / narrow.width)
@@ -55,9 +56,9 @@ def widen(
     array = np.asarray(arrays[name], np.float32)
     layer = name.removesuffix("/bias")
     if not name.startswith("gain_estimator/"):
-      if layer not in _COLOURS_OR_BITS_OUT:
+      if array.ndim and layer not in _COLOURS_OR_BITS_OUT:
         array = np.repeat(array, copies, axis=-1)
-      if layer == name and layer not in _COLOURS_OR_BITS_IN:
+      if array.ndim == 4 and layer not in _COLOURS_OR_BITS_IN:
         array = _share_out(array, copies, random)
     result[name] = array
   return result

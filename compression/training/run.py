@@ -111,7 +111,7 @@ def make_trainer(experiment: Experiment, init: str = "") -> Trainer:
 
 
 def _weights_of(init: str, experiment: Experiment) -> dict[str, np.ndarray]:
-  """Those of the model `init`, widened if it is as wide a part of the experiment's."""
+  """Those of the model `init`, widened if it is the experiment's architecture, but narrower."""
   model = registry.find(init)
   arrays = read_weights(model.folder)
   narrow = registry.read_config(model)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from compression.errors import ModelError
 from compression.image_coder import weights
 from compression.image_coder.codec import ImageCoder
 from compression.image_coder.config import FRAMEWORKS, CodecConfig
@@ -51,6 +52,14 @@ def test_copies_send_on_different_shares(small_model):
   again = widen(arrays, narrow.config, config)["decoder/conv_out"]
   np.testing.assert_array_equal(again, kernel)
   assert (widen(arrays, narrow.config, config, seed=1)["decoder/conv_out"] != kernel).any()
+
+
+@pytest.mark.parametrize("damaged", [np.float32(1), np.ones(3), np.ones([3, 3]), np.ones([2] * 5)])
+def test_damaged_weights_are_still_refused_by_name(small_model, damaged):
+  narrow, config = small_model(), CodecConfig(width=1 / 16)
+  arrays = {**arrays_of(narrow), "encoder/rnn1/gates": damaged}
+  with pytest.raises(ModelError, match="encoder/rnn1/gates must have shape"):
+    weights.assign_weights(ImageCoder(config), widen(arrays, narrow.config, config), "wide")
 
 
 @pytest.mark.parametrize(
