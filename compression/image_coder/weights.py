@@ -12,6 +12,7 @@ from compression.image_coder.archives import model_id, read_archives, read_weigh
 from compression.image_coder.codec import ImageCoder
 
 __all__ = [
+  "arrays_of",
   "assign_weights",
   "model_id",
   "named_variables",
@@ -40,6 +41,11 @@ def named_variables(model: ImageCoder) -> dict[str, tf.Variable]:
         suffix = "" if own_name == "kernel" else f"/{own_name.removesuffix('_kernel')}"
         named[f"{part}/{layer.name}{suffix}"] = variable
   return named
+
+
+def arrays_of(model: ImageCoder) -> dict[str, np.ndarray]:
+  """A copy of every weight of the model, float32, by its name in the archives."""
+  return {name: variable.numpy() for name, variable in named_variables(model).items()}
 
 
 def assign_weights(model: ImageCoder, arrays: Mapping[str, np.ndarray], source: str) -> None:

@@ -7,6 +7,7 @@ them apart.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -24,8 +25,7 @@ _COLOURS_OR_BITS_OUT = ("encoder/binarizer", "decoder/conv_out")
 
 def can_widen(narrow: CodecConfig, wide: CodecConfig) -> bool:
   """Whether `wide` is the architecture `narrow` some whole number of times as wide."""
-  decisive = ("unit", "framework", "bits", "pixel_range", "use_bias")
-  same = all(getattr(narrow, key) == getattr(wide, key) for key in decisive)
+  same = dataclasses.replace(narrow, width=wide.width, iterations=wide.iterations) == wide
   ratio = wide.width / narrow.width
   return same and narrow.unit != _NOT_WIDENED and ratio > 1 and ratio.is_integer()
 

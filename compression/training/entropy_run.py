@@ -24,9 +24,8 @@ from compression.training.callbacks import Checkpoints, Plan, StepCallback, not_
 from compression.training.config import is_begun
 from compression.training.entropy_config import EntropyExperiment, EntropyTrainConfig
 from compression.training.entropy_trainer import EntropyTrainer
-from compression.training.muon import Muon
 from compression.training.pipeline import batches
-from compression.training.schedule import WarmUpCosine
+from compression.training.schedule import WarmUpCosine, optimizer_of
 
 Say = Callable[[str], None]
 
@@ -109,10 +108,7 @@ def make_optimizer(
     )
   else:
     rate = WarmUpCosine(config.learning_rate, config.steps)
-  clip_norm = config.clip_norm or None
-  if config.optimizer == "muon":
-    return Muon(rate, matrices, config.adam_epsilon, global_clipnorm=clip_norm)
-  return tf.keras.optimizers.Adam(rate, epsilon=config.adam_epsilon, global_clipnorm=clip_norm)
+  return optimizer_of(config.optimizer, rate, config.adam_epsilon, config.clip_norm, matrices)
 
 
 def _source(experiment: EntropyExperiment, warn: Say) -> tuple[CodeSource, int]:

@@ -66,15 +66,30 @@ def make_optimizer(
     matrices: of Muon.
   """
   rate = WarmUpCosine(config.peak_rate, config.steps)
-  options: dict[str, Any] = {"global_clipnorm": config.clip_norm or None}
-  if config.optimizer == "sgd":
+  return optimizer_of(config.optimizer, rate, config.epsilon, config.clip_norm, matrices)
+
+
+def optimizer_of(
+  kind: str, rate: Any, epsilon: float, clip_norm: float, matrices: Sequence[int] = ()
+) -> tf.keras.optimizers.Optimizer:
+  """The optimizer of that name.
+
+  Args:
+    kind: one that `TrainConfig` knows.
+    rate: the learning rate, a number or a schedule.
+    epsilon: added to what is divided by; SGD has none.
+    clip_norm: gradients of a larger norm, all together, are scaled down to it; 0 leaves them.
+    matrices: of Muon.
+  """
+  options: dict[str, Any] = {"global_clipnorm": clip_norm or None}
+  if kind == "sgd":
     return tf.keras.optimizers.SGD(rate, momentum=_SGD_MOMENTUM, **options)
-  if config.optimizer == "muon":
-    return Muon(rate, matrices, config.epsilon, **options)
+  if kind == "muon":
+    return Muon(rate, matrices, epsilon, **options)
   kinds = {
     "adam": tf.keras.optimizers.Adam,
     "adamw": tf.keras.optimizers.AdamW,
     "nadam": tf.keras.optimizers.Nadam,
     "rmsprop": tf.keras.optimizers.RMSprop,
   }
-  return kinds[config.optimizer](rate, epsilon=config.epsilon, **options)
+  return kinds[kind](rate, epsilon=epsilon, **options)

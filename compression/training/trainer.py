@@ -21,7 +21,7 @@ from compression.image_coder.archives import save_weights
 from compression.image_coder.codec import DecoderState, ImageCoder
 from compression.image_coder.config import MAX_ITERATIONS
 from compression.image_coder.networks import States
-from compression.image_coder.weights import named_variables
+from compression.image_coder.weights import arrays_of, named_variables
 from compression.registry import CONFIG_FILE
 from compression.training import average, workers
 
@@ -153,8 +153,7 @@ class Trainer(tf.keras.Model):
     """Writes the average as `folder`/model, which `compression.load` and the programs take."""
     folder = folder / MODEL
     folder.mkdir(exist_ok=True)
-    arrays = {name: v.numpy() for name, v in named_variables(self.averaged).items()}
-    save_weights(arrays, folder)
+    save_weights(arrays_of(self.averaged), folder)
     with atomic_write(folder / CONFIG_FILE) as file:  # last: it makes the folder a model
       file.write(self.coder.config.to_json().encode())
 

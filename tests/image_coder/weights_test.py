@@ -18,10 +18,6 @@ CELL_NAMES = {
 }
 
 
-def arrays_of(model: ImageCoder) -> dict[str, np.ndarray]:
-  return {name: variable.numpy() for name, variable in weights.named_variables(model).items()}
-
-
 @pytest.mark.parametrize("use_bias", [False, True])
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("unit", UNITS)
@@ -48,7 +44,7 @@ def test_the_names_are_those_of_the_archives(unit, framework, use_bias, small_mo
 @pytest.mark.parametrize("framework", ["one_shot", "residual_scaling"])
 def test_weights_survive_the_archives(framework, dtype, small_model, image, tmp_path):
   model = small_model(framework=framework, use_bias=True)
-  arrays = {name: array.astype(dtype) for name, array in arrays_of(model).items()}
+  arrays = {name: array.astype(dtype) for name, array in weights.arrays_of(model).items()}
   archives.save_weights(arrays, tmp_path, dtype)
   read = archives.read_weights(tmp_path)
   assert sorted(read) == sorted(arrays)
@@ -65,14 +61,14 @@ def test_weights_survive_the_archives(framework, dtype, small_model, image, tmp_
 def test_a_model_that_is_not_built_gets_its_weights(small_model, image):
   model = small_model()
   copy = ImageCoder(model.config)
-  weights.assign_weights(copy, arrays_of(model), "copy")
+  weights.assign_weights(copy, weights.arrays_of(model), "copy")
   np.testing.assert_array_equal(copy(image).images, model(image).images)
 
 
 @pytest.mark.parametrize("name", ["encoder/conv", "decoder/rnn4/hidden_skip", "decoder/conv_out"])
 def test_missing_weights_are_named(small_model, name):
   model = small_model()
-  arrays = arrays_of(model)
+  arrays = weights.arrays_of(model)
   del arrays[name]
   with pytest.raises(ModelError, match=f"^some/folder: lacks {name}$"):
     weights.assign_weights(model, arrays, "some/folder")
@@ -80,7 +76,7 @@ def test_missing_weights_are_named(small_model, name):
 
 def test_unknown_weights_are_named(small_model):
   model = small_model()
-  arrays = {**arrays_of(model), "decoder/rnn5/input": np.zeros([3, 3, 2, 6])}
+  arrays = {**weights.arrays_of(model), "decoder/rnn5/input": np.zeros([3, 3, 2, 6])}
   with pytest.raises(ModelError, match="^source: has decoder/rnn5/input, which the model does not"):
     weights.assign_weights(model, arrays, "source")
 
@@ -88,18 +84,18 @@ def test_unknown_weights_are_named(small_model):
 def test_weights_of_another_unit_or_framework_are_refused(small_model):
   gru, lstm = small_model(unit="gru"), small_model(unit="lstm")
   with pytest.raises(ModelError):
-    weights.assign_weights(gru, arrays_of(lstm), "source")
+    weights.assign_weights(gru, weights.arrays_of(lstm), "source")
   scaling = small_model(framework="residual_scaling")
   with pytest.raises(ModelError, match="lacks gain_estimator/conv1"):
-    weights.assign_weights(scaling, arrays_of(small_model()), "source")
+    weights.assign_weights(scaling, weights.arrays_of(small_model()), "source")
   with pytest.raises(ModelError, match="has gain_estimator/conv1"):
-    weights.assign_weights(small_model(), arrays_of(scaling), "source")
+    weights.assign_weights(small_model(), weights.arrays_of(scaling), "source")
 
 
 @pytest.mark.parametrize("name", ["encoder/conv", "decoder/rnn2/gates", "decoder/conv_out"])
 def test_weights_of_another_shape_are_named_with_both_shapes(small_model, name):
   model = small_model()
-  arrays = arrays_of(model)
+  arrays = weights.arrays_of(model)
   shape = arrays[name].shape
   for wrong in (arrays[name][..., :-1], arrays[name].T, arrays[name].ravel(), arrays[name][0, 0]):
     if wrong.shape == shape:
@@ -113,7 +109,7 @@ def test_weights_of_another_shape_are_named_with_both_shapes(small_model, name):
 def test_weights_of_another_width_are_refused(small_model):
   wide = ImageCoder(CodecConfig(width=1 / 16))
   with pytest.raises(ModelError, match="must have shape"):
-    weights.assign_weights(wide, arrays_of(small_model()), "source")
+    weights.assign_weights(wide, weights.arrays_of(small_model()), "source")
 
 
 # What strangers may put into an archive.
@@ -122,7 +118,7 @@ def test_weights_of_another_width_are_refused(small_model):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_refused(small_model, value):
   model = small_model()
-  arrays = arrays_of(model)
+  arrays = weights.arrays_of(model)
   arrays["decoder/conv_out"][0, 0, 0, 0] = value
   with pytest.raises(ModelError, match="decoder/conv_out"):
     weights.assign_weights(model, arrays, "source")
@@ -133,7 +129,7 @@ def test_weights_that_are_not_finite_are_refused(small_model, value):
 )
 def test_what_is_no_number_is_refused(small_model, change):
   model = small_model()
-  arrays = arrays_of(model)
+  arrays = weights.arrays_of(model)
   arrays["decoder/conv_out"] = change(np.full(arrays["decoder/conv_out"].shape, "text"))
   with pytest.raises(ModelError, match="decoder/conv_out"):
     weights.assign_weights(model, arrays, "source")

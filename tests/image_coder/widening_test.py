@@ -13,10 +13,6 @@ from compression.image_coder.config import FRAMEWORKS, CodecConfig
 from compression.image_coder.widening import can_widen, widen
 
 
-def arrays_of(model: ImageCoder) -> dict[str, np.ndarray]:
-  return {name: variable.numpy() for name, variable in weights.named_variables(model).items()}
-
-
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("unit", ["lstm", "gru", "residual_gru"])
 @pytest.mark.parametrize("copies", [2, 3])
@@ -26,7 +22,7 @@ def test_the_wide_network_gives_what_the_narrow_one_does(
   narrow = small_model(unit=unit, framework=framework, use_bias=True)
   config = CodecConfig(unit, framework, copies / 32, iterations=3, use_bias=True)
   wide = ImageCoder(config)
-  weights.assign_weights(wide, widen(arrays_of(narrow), narrow.config, config), "wide")
+  weights.assign_weights(wide, widen(weights.arrays_of(narrow), narrow.config, config), "wide")
   states = {narrow: None, wide: None}
   decoded = {narrow: None, wide: None}
   for _ in range(3):
@@ -43,7 +39,7 @@ def test_the_wide_network_gives_what_the_narrow_one_does(
 
 def test_copies_send_on_different_shares(small_model):
   narrow = small_model()
-  arrays = arrays_of(narrow)
+  arrays = weights.arrays_of(narrow)
   config = CodecConfig(width=1 / 16)
   kernel = widen(arrays, narrow.config, config)["decoder/conv_out"]
   even, odd = kernel[0, 0, 0::2], kernel[0, 0, 1::2]
@@ -57,7 +53,7 @@ def test_copies_send_on_different_shares(small_model):
 @pytest.mark.parametrize("damaged", [np.float32(1), np.ones(3), np.ones([3, 3]), np.ones([2] * 5)])
 def test_damaged_weights_are_still_refused_by_name(small_model, damaged):
   narrow, config = small_model(), CodecConfig(width=1 / 16)
-  arrays = {**arrays_of(narrow), "encoder/rnn1/gates": damaged}
+  arrays = {**weights.arrays_of(narrow), "encoder/rnn1/gates": damaged}
   with pytest.raises(ModelError, match="encoder/rnn1/gates must have shape"):
     weights.assign_weights(ImageCoder(config), widen(arrays, narrow.config, config), "wide")
 
