@@ -18,7 +18,7 @@ from compression.image_coder import tiling as tiling_lib
 from compression.image_coder import weights
 from compression.image_coder.codec import ImageCoder
 from compression.image_coder.config import BLOCK, DEFAULT_ITERATIONS, CodecConfig
-from compression.image_coder.runner import Runner
+from compression.image_coder.tiled_runner import TiledRunner
 from compression.image_coder.tiling import Tiling
 
 MAX_MEMORY_BYTES = 16 * 2**30
@@ -78,7 +78,7 @@ class Codec:
     self.model = model
     self.model_id = model_id
     self.config: CodecConfig = model.config
-    self._runner = Runner(model)
+    self._runner = TiledRunner(model)
     self.coder_folder = coder_folder
     self._learned: learned.LearnedCoder | None = None
 
@@ -112,7 +112,7 @@ class Codec:
     self._check_iterations(iterations)
     coder = self.entropy_coder(entropy_coder)
     tiling = self._tiling(image)
-    return self._pack(image, self._encode(image, iterations, tiling), tiling, coder)
+    return self._pack(image, self._runner.encode(image, iterations, tiling), tiling, coder)
 
   def compress_to_size(
     self, image: np.ndarray, max_bytes: float, *, entropy_coder: str | None = None
@@ -127,7 +127,7 @@ class Codec:
       layer = container.packed_length(header, self.config.bits) + container.LAYER_OVERHEAD_BYTES
       fit = int((max_bytes - container.HEADER_BYTES) // layer)
       iterations = min(max(fit, 1), iterations)
-    data = self._pack(image, self._encode(image, iterations, tiling), tiling, coder)
+    data = self._pack(image, self._runner.encode(image, iterations, tiling), tiling, coder)
     fitting = [n for n, end in enumerate(container.layer_ends(data), 1) if end <= max_bytes]
     if not fitting:
       data = container.prefix(data, 1)
@@ -153,7 +153,8 @@ class Codec:
     coder = self.entropy_coder(entropy_coder)
     tiling = self._tiling(image)
     layers, quality = [], float("nan")
-    for bits, reconstruction in self._encode_and_reconstruct(image, tiling):
+    steps = self._runner.encode_and_decode(image, self.config.iterations, tiling)
+    for bits, reconstruction in steps:
       layers.append(bits)
       quality = float(metric(image, reconstruction))
       if quality >= target:
@@ -187,18 +188,14 @@ class Codec:
   def decode_file(self, data: bytes, iterations: int | None = None) -> Decoded:
     """As `decompress`, with what was missing instead of a warning."""
     contents, tiling = self._open(data, iterations)
-    count = len(contents.payloads)
-    decoded = None
-    for decoded in self._images(contents, tiling, only_last=True):
-      pass
-    assert decoded is not None
-    return Decoded(decoded, count, contents.damage)
+    image = self._runner.decode_last(self._bits(contents), tiling)
+    return Decoded(_cropped(image, contents), len(contents.payloads), contents.damage)
 
   def progressive(self, data: bytes) -> Iterator[Decoded]:
     """The image after each layer of a file, worst first."""
     contents, tiling = self._open(data, None)
-    for number, image in enumerate(self._images(contents, tiling), 1):
-      yield Decoded(image, number, contents.damage)
+    for number, image in enumerate(self._runner.decode(self._bits(contents), tiling), 1):
+      yield Decoded(_cropped(image, contents), number, contents.damage)
 
   # Codes: what the release's tools and entropy coders exchange.
 
@@ -207,7 +204,7 @@ class Codec:
     image = check_image(image)
     iterations = self.config.iterations if iterations is None else iterations
     self._check_iterations(iterations)
-    return self._encode(image, iterations, self._tiling(image))
+    return self._runner.encode(image, iterations, self._tiling(image))
 
   def decode(self, bits: np.ndarray) -> Iterator[np.ndarray]:
     """The image after each iteration, uint8 [16 h, 16 w, 3] with the padding still on.
@@ -216,8 +213,7 @@ class Codec:
       bits: bool [T, h, w, bits].
     """
     _, high, wide, _ = bits.shape
-    tiling = tiling_lib.choose_tiling(high * BLOCK, wide * BLOCK, self.config.width)
-    yield from self._decode(bits, tiling)
+    return self._runner.decode(bits, self._runner.tiling(high * BLOCK, wide * BLOCK))
 
   def entropy_coder(self, name: str | None = None) -> EntropyCoder:
     """The coder of that name; None for what `compress` uses if it is not told.
@@ -248,7 +244,8 @@ class Codec:
       raise RangeError(f"iterations must be 1 to {most}. Received: {iterations}")
 
   def _tiling(self, image: np.ndarray) -> Tiling:
-    return tiling_lib.choose_tiling(image.shape[0], image.shape[1], self.config.width)
+    height, width, _ = image.shape
+    return self._runner.tiling(height, width)
 
   def _header(
     self, image: np.ndarray, layers: int, tiling: Tiling, coder: EntropyCoder
@@ -311,73 +308,16 @@ class Codec:
       )
     return coder
 
-  def _images(
-    self, contents: container.Contents, tiling: Tiling, only_last: bool = False
-  ) -> Iterator[np.ndarray]:
+  def _bits(self, contents: container.Contents) -> np.ndarray:
+    """The codes of a file, bool [T, h, w, bits]."""
     header = contents.header
-    coder = self._coder_of(header)
     shape = (header.blocks_high, header.blocks_wide, self.config.bits)
-    bits = coder.decode(contents.payloads, shape)
-    for image in self._decode(bits, tiling, only_last):
-      yield image[: header.height, : header.width]
-
-  def _encode(self, image: np.ndarray, iterations: int, tiling: Tiling) -> np.ndarray:
-    padded = pad_to_blocks(image)
-    high, wide = padded.shape[0] // BLOCK, padded.shape[1] // BLOCK
-    bits = np.empty([iterations, high, wide, self.config.bits], bool)
-    for tile in tiling_lib.tiles(high, wide, tiling):
-      outer = padded[
-        tile.outer_top * BLOCK : tile.outer_bottom * BLOCK,
-        tile.outer_left * BLOCK : tile.outer_right * BLOCK,
-      ]
-      for t, layer in enumerate(self._runner.encode(outer, iterations)):
-        bits[t, tile.top : tile.bottom, tile.left : tile.right] = layer.bits[tile.inner]
-    return bits
-
-  def _encode_and_reconstruct(
-    self, image: np.ndarray, tiling: Tiling
-  ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The bits and the image of each iteration, one after the other where it is not tiled."""
-    height, width, _ = image.shape
-    if tiling.tile:
-      bits = self._encode(image, self.config.iterations, tiling)
-      for layer, pixels in zip(bits, self._decode(bits, tiling)):
-        yield layer, pixels[:height, :width]
-      return
-    for step in self._runner.encode(pad_to_blocks(image), self.config.iterations, keep_last=True):
-      assert step.state is not None
-      yield step.bits, self._runner.pixels(step.state)[:height, :width]
-
-  def _decode(
-    self, bits: np.ndarray, tiling: Tiling, only_last: bool = False
-  ) -> Iterator[np.ndarray]:
-    """The image [16 h, 16 w, 3] after each iteration, or after the last one alone.
-
-    A tile runs through all its iterations before the next one starts, so that only one tile's
-    states are held; the images of all iterations are, where they are asked for.
-    """
-    count, high, wide, _ = bits.shape
-    if not tiling.tile:
-      for t, state in enumerate(self._runner.decode(bits), 1):
-        if t == count or not only_last:
-          yield self._runner.pixels(state)
-      return
-    images = [
-      np.empty([high * BLOCK, wide * BLOCK, 3], np.uint8) for _ in range(1 if only_last else count)
-    ]
-    for tile in tiling_lib.tiles(high, wide, tiling):
-      outer = bits[:, tile.outer_top : tile.outer_bottom, tile.outer_left : tile.outer_right]
-      for t, state in enumerate(self._runner.decode(outer)):
-        if only_last and t < count - 1:
-          continue
-        images[0 if only_last else t][tile.pixels] = self._runner.pixels(state)[tile.inner_pixels]
-    yield from images
+    return self._coder_of(header).decode(contents.payloads, shape)
 
 
-def pad_to_blocks(image: np.ndarray) -> np.ndarray:
-  """Repeats the last row and column until both sides are multiples of 16."""
-  height, width, _ = image.shape
-  return np.pad(image, [(0, -height % BLOCK), (0, -width % BLOCK), (0, 0)], "edge")
+def _cropped(image: np.ndarray, contents: container.Contents) -> np.ndarray:
+  """Without what was padded to whole blocks."""
+  return image[: contents.header.height, : contents.header.width]
 
 
 def load(

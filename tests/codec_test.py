@@ -12,7 +12,7 @@ import pytest
 
 import compression
 from compression import container
-from compression.codec import Codec, pad_to_blocks
+from compression.codec import Codec
 from compression.datasets.images import read_photo
 from compression.entropy_coder.learned import LearnedCoder
 from compression.errors import FormatError, ImageError, ModelError, RangeError
@@ -219,15 +219,6 @@ def test_codes_round_trip(codec: Codec, small_photo: np.ndarray) -> None:
   height, width, _ = small_photo.shape
   data = codec.compress(small_photo, 3)
   np.testing.assert_array_equal(images[2][:height, :width], codec.decompress(data))
-
-
-def test_padding_repeats_the_border() -> None:
-  image = np.arange(2 * 17 * 3, dtype=np.uint8).reshape(2, 17, 3)
-  padded = pad_to_blocks(image)
-  assert padded.shape == (16, 32, 3)
-  np.testing.assert_array_equal(padded[:2, :17], image)
-  np.testing.assert_array_equal(padded[15, :17], image[1])
-  np.testing.assert_array_equal(padded[0, 31], image[0, 16])
 
 
 # Entropy coding

@@ -252,7 +252,7 @@ def images(
     image = np.empty([header.blocks_high * BLOCK, header.blocks_wide * BLOCK, 3], np.uint8)
     for number, tile in enumerate(parts):
       # The blocks around a tile are run with it, so that there is no seam; its own are kept.
-      seen = layer[tile.outer_top : tile.outer_bottom, tile.outer_left : tile.outer_right]
+      seen = layer[tile.outer]
       signs = np.where(seen, np.float32(1), np.float32(-1))
       outputs = step(bits=signs[np.newaxis], **states[number])
       image[tile.pixels] = outputs.pop("image")[0][tile.inner_pixels]
@@ -266,8 +266,7 @@ def _tiles(header: container.Header) -> Iterator[Tile]:
 
 def _state_shapes(decoder: Decoder, tile: Tile) -> dict[str, tuple[int, ...]]:
   """By name, for one tile: a state has a place where a square of `stride` pixels begins."""
-  height = BLOCK * (tile.outer_bottom - tile.outer_top)
-  width = BLOCK * (tile.outer_right - tile.outer_left)
+  height, width = (side.stop - side.start for side in tile.outer_pixels)
   return {
     state.name: (1, -(-height // state.stride), -(-width // state.stride), state.depth)
     for state in decoder.states

@@ -39,7 +39,7 @@ def blocks(pixels: tf.Tensor) -> tf.Tensor:
 
 
 def pad_to_blocks(images: tf.Tensor) -> tf.Tensor:
-  """Repeats the last row and column of [N, H, W, 3] as `compression.codec.pad_to_blocks` does."""
+  """Repeats the last row and column of [N, H, W, 3], as `image_coder.tiled_runner` does."""
   for axis in (1, 2):
     side = tf.shape(images)[axis]
     images = tf.gather(images, tf.minimum(tf.range(BLOCK * blocks(side)), side - 1), axis=axis)

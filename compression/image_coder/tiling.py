@@ -20,6 +20,10 @@ _PIXELS_AT_WIDTH_1 = 2**19
 """Pixels run at once at width 1: about 1.5 GB, since a pixel takes about 2.9 kB (measured)."""
 
 
+Region = tuple[slice, slice]
+"""Rows and columns of an array."""
+
+
 class Tiling(NamedTuple):
   """How an image is cut: the side of a tile and the context around it, in blocks; 0 = not cut."""
 
@@ -28,40 +32,44 @@ class Tiling(NamedTuple):
 
 
 class Tile(NamedTuple):
-  """A rectangle of blocks and the larger one that is run for it; [top, bottom), [left, right)."""
+  """A rectangle of an image and the larger one that is run for it.
 
-  top: int
-  bottom: int
-  left: int
-  right: int
-  outer_top: int
-  outer_bottom: int
-  outer_left: int
-  outer_right: int
+  Attributes:
+    blocks: the tile within the image, in blocks.
+    outer: what is run for it, within the image, in blocks.
+  """
+
+  blocks: Region
+  outer: Region
 
   @property
-  def inner(self) -> tuple[slice, slice]:
+  def inner(self) -> Region:
     """The tile within what is run for it, in blocks."""
-    top, left = self.top - self.outer_top, self.left - self.outer_left
-    return (
-      slice(top, top + self.bottom - self.top),
-      slice(left, left + self.right - self.left),
+    (rows, columns), (outer_rows, outer_columns) = self
+    top, left = outer_rows.start, outer_columns.start
+    return slice(rows.start - top, rows.stop - top), slice(
+      columns.start - left, columns.stop - left
     )
 
   @property
-  def inner_pixels(self) -> tuple[slice, slice]:
-    """The same in pixels."""
-    rows, columns = self.inner
-    return _in_pixels(rows), _in_pixels(columns)
+  def pixels(self) -> Region:
+    """The tile within the image, in pixels."""
+    return _in_pixels(self.blocks)
 
   @property
-  def pixels(self) -> tuple[slice, slice]:
-    """The tile within the image, in pixels."""
-    return _in_pixels(slice(self.top, self.bottom)), _in_pixels(slice(self.left, self.right))
+  def outer_pixels(self) -> Region:
+    """What is run for it, within the image, in pixels."""
+    return _in_pixels(self.outer)
+
+  @property
+  def inner_pixels(self) -> Region:
+    """The tile within what is run for it, in pixels."""
+    return _in_pixels(self.inner)
 
 
-def _in_pixels(blocks: slice) -> slice:
-  return slice(blocks.start * BLOCK, blocks.stop * BLOCK)
+def _in_pixels(blocks: Region) -> Region:
+  rows, columns = (slice(side.start * BLOCK, side.stop * BLOCK) for side in blocks)
+  return rows, columns
 
 
 def choose_tiling(height: int, width: int, network_width: float) -> Tiling:
@@ -88,18 +96,11 @@ def memory_bytes(pixels: int, network_width: float) -> int:
 
 def tiles(blocks_high: int, blocks_wide: int, tiling: Tiling) -> Iterator[Tile]:
   """The tiles of an image, row by row; one that covers it where it is not cut."""
-  side = tiling.tile or max(blocks_high, blocks_wide)
+  side, halo = tiling.tile or max(blocks_high, blocks_wide), tiling.halo
   for top in range(0, blocks_high, side):
     bottom = min(top + side, blocks_high)
+    outer_rows = slice(max(0, top - halo), min(blocks_high, bottom + halo))
     for left in range(0, blocks_wide, side):
       right = min(left + side, blocks_wide)
-      yield Tile(
-        top,
-        bottom,
-        left,
-        right,
-        max(0, top - tiling.halo),
-        min(blocks_high, bottom + tiling.halo),
-        max(0, left - tiling.halo),
-        min(blocks_wide, right + tiling.halo),
-      )
+      outer_columns = slice(max(0, left - halo), min(blocks_wide, right + halo))
+      yield Tile((slice(top, bottom), slice(left, right)), (outer_rows, outer_columns))

@@ -28,7 +28,7 @@ widths = st.integers(1, 8 * 32).map(lambda n: n / 32)
 def test_every_block_is_in_exactly_one_tile(high, wide, tiling):
   covered = np.zeros((high, wide), int)
   for tile in tiles(high, wide, tiling):
-    covered[tile.top : tile.bottom, tile.left : tile.right] += 1
+    covered[tile.blocks] += 1
   assert (covered == 1).all()
 
 
@@ -36,10 +36,7 @@ def test_every_block_is_in_exactly_one_tile(high, wide, tiling):
 def test_inner_is_the_tile_within_what_is_run(high, wide, tiling):
   image = np.arange(high * wide).reshape(high, wide)
   for tile in tiles(high, wide, tiling):
-    outer = image[tile.outer_top : tile.outer_bottom, tile.outer_left : tile.outer_right]
-    np.testing.assert_array_equal(
-      outer[tile.inner], image[tile.top : tile.bottom, tile.left : tile.right]
-    )
+    np.testing.assert_array_equal(image[tile.outer][tile.inner], image[tile.blocks])
 
 
 @given(
@@ -49,32 +46,29 @@ def test_pixels_are_the_blocks_16_times_as_large(high, wide, tiling):
   image = np.arange(high * wide).reshape(high, wide)
   large = image.repeat(BLOCK, 0).repeat(BLOCK, 1)
   for tile in tiles(high, wide, tiling):
-    outer = large[
-      BLOCK * tile.outer_top : BLOCK * tile.outer_bottom,
-      BLOCK * tile.outer_left : BLOCK * tile.outer_right,
-    ]
-    expected = image[tile.top : tile.bottom, tile.left : tile.right]
-    np.testing.assert_array_equal(large[tile.pixels][::BLOCK, ::BLOCK], expected)
+    outer = large[tile.outer_pixels]
+    np.testing.assert_array_equal(outer[::BLOCK, ::BLOCK], image[tile.outer])
+    np.testing.assert_array_equal(large[tile.pixels][::BLOCK, ::BLOCK], image[tile.blocks])
     np.testing.assert_array_equal(outer[tile.inner_pixels], large[tile.pixels])
 
 
 @given(blocks, blocks, tilings)
 def test_the_context_is_the_halo_and_ends_at_the_borders_only(high, wide, tiling):
   for tile in tiles(high, wide, tiling):
-    assert tile.outer_top == max(0, tile.top - tiling.halo)
-    assert tile.outer_left == max(0, tile.left - tiling.halo)
-    assert tile.outer_bottom == min(high, tile.bottom + tiling.halo)
-    assert tile.outer_right == min(wide, tile.right + tiling.halo)
+    for side, own, outer in zip((high, wide), tile.blocks, tile.outer):
+      assert outer.start == max(0, own.start - tiling.halo)
+      assert outer.stop == min(side, own.stop + tiling.halo)
 
 
 @given(blocks, blocks, st.integers(0, 6))
 def test_an_image_that_is_not_cut_is_one_tile(high, wide, halo):
   (tile,) = tiles(high, wide, Tiling(0, halo))
-  assert tile == (0, high, 0, wide, 0, high, 0, wide)
+  everything = (slice(0, high), slice(0, wide))
+  assert tile == (everything, everything)
 
 
 def test_tiles_come_row_by_row():
-  corners = [(tile.top, tile.left) for tile in tiles(5, 7, Tiling(3, 1))]
+  corners = [tuple(side.start for side in tile.blocks) for tile in tiles(5, 7, Tiling(3, 1))]
   assert corners == [(0, 0), (0, 3), (0, 6), (3, 0), (3, 3), (3, 6)]
 
 
@@ -109,11 +103,10 @@ def test_what_is_run_at_once_fits_into_the_limit(height, width, network_width):
 @given(st.integers(1, 640), st.integers(1, 640), tilings.filter(lambda tiling: tiling.tile))
 def test_no_tile_is_larger_than_what_is_said_to_be_run_at_once(height, width, tiling):
   high, wide = -(-height // BLOCK), -(-width // BLOCK)
-  largest = max(
-    (tile.outer_bottom - tile.outer_top) * (tile.outer_right - tile.outer_left)
-    for tile in tiles(high, wide, tiling)
-  )
-  assert largest * BLOCK**2 <= run_pixels(height, width, tiling)
+  for tile in tiles(high, wide, tiling):
+    rows, columns = tile.outer_pixels
+    pixels = (rows.stop - rows.start) * (columns.stop - columns.start)
+    assert pixels <= run_pixels(height, width, tiling)
 
 
 def test_memory_grows_with_pixels_and_width():
