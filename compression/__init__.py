@@ -30,6 +30,7 @@ _EXPORTS = {
   "ImageError": "compression.errors",
   "ModelError": "compression.errors",
   "OutputError": "compression.errors",
+  "RangeError": "compression.errors",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -70,9 +71,10 @@ def plan(sources: list[str], suffix: str, outputs: OutputFlags) -> list[Job]:
   taken: dict[str, str] = {}
   for source in sources:
     target = _target(source, suffix, output, output_dir)
-    if target in taken:
-      raise OutputError(f"{target}: would be the output of both {taken[target]} and {source}")
-    taken[target] = source
+    place = os.path.join(os.path.realpath(os.path.dirname(target)), os.path.basename(target))
+    if place in taken:
+      raise OutputError(f"{target}: would be the output of both {taken[place]} and {source}")
+    taken[place] = source
     jobs.append(Job(source, target))
   return jobs
 
@@ -104,7 +106,7 @@ def run(jobs: list[Job], work: Callable[[Job], None], unit: str) -> int:
       except CompressionError as error:
         message = str(error)
         name = "standard input" if job.source == program.STDIO else job.source
-        named = name in message or job.target in message
+        named = message.startswith((f"{name}: ", f"{job.target}: "))
         program.report(message if named else f"{name}: {message}")
         status = program.EXIT_BAD_INPUT
   return status

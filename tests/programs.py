@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -15,14 +15,14 @@ _HIDE = "hide"
 
 
 def start(program: str, folder: pathlib.Path, *args: str) -> subprocess.Popen[str]:
-  """`python -m PROGRAM ARGS` in a folder; `hide` there comes before all packages."""
-  path = os.pathsep.join([str(folder / _HIDE), str(ROOT)])
-  environment = {**os.environ, "PYTHONPATH": path}
-  environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
+  """`python -m PROGRAM ARGS` in a folder, or `python PROGRAM ARGS` if it ends in .py.
+
+  `hide` in that folder comes before all packages.
+  """
   return subprocess.Popen(
-    [sys.executable, "-m", program, *args],
+    _command(program, args),
     cwd=folder,
-    env=environment,
+    env=_environment(folder),
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
@@ -34,6 +34,18 @@ def run(program: str, folder: pathlib.Path, *args: str) -> tuple[int, str, str]:
   process = start(program, folder, *args)
   out, err = process.communicate()
   return process.returncode, out, err
+
+
+def pipe(program: str, folder: pathlib.Path, content: bytes, *args: str) -> tuple[int, bytes, str]:
+  """Status, stdout and stderr of a program that gets this content on stdin."""
+  done = subprocess.run(
+    _command(program, args),
+    cwd=folder,
+    env=_environment(folder),
+    input=content,
+    capture_output=True,
+  )
+  return done.returncode, done.stdout, done.stderr.decode()
 
 
 def fails(program: str, folder: pathlib.Path, message: str, *args: str, status: int = 1) -> None:
@@ -63,6 +75,18 @@ def hide(folder: pathlib.Path, package: str) -> None:
   """Makes a package one that programs started in the folder cannot import."""
   (folder / _HIDE).mkdir(exist_ok=True)
   (folder / _HIDE / f"{package}.py").write_text("raise ImportError")
+
+
+def _command(program: str, args: Sequence[str]) -> list[str]:
+  name = [str(ROOT / program)] if program.endswith(".py") else ["-m", program]
+  return [sys.executable, *name, *args]
+
+
+def _environment(folder: pathlib.Path) -> dict[str, str]:
+  path = os.pathsep.join([str(folder / _HIDE), str(ROOT)])
+  environment = {**os.environ, "PYTHONPATH": path}
+  environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
+  return environment
 
 
 def _state(folder: pathlib.Path) -> dict[pathlib.Path, int | None]:

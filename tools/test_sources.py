@@ -136,10 +136,14 @@ def _nodes(tree: ast.AST, whole: bool) -> Iterator[ast.AST]:
 
 def main(arguments: list[str]) -> int:
   """Prints the sources of all the files that are named, one a line."""
-  if not arguments:
+  if not arguments or "--help" in arguments:
     print(__doc__)
-    return 2
+    return 0 if arguments else 2
   root = pathlib.Path.cwd()
+  missing = [argument for argument in arguments if not (root / argument).is_file()]
+  if missing:
+    print(f"error: {missing[0]}: no such file", file=sys.stderr)
+    return 1
   for path in sorted(set().union(*(sources(argument, root) for argument in arguments))):
     print(path)
   return 0

@@ -28,10 +28,11 @@ def read_codes(path: str) -> Codes:
     FormatError: if it cannot be read, or its arrays do not fit together.
   """
   try:
-    with np.load(path, allow_pickle=False) as archive:
-      shape = tuple(int(side) for side in archive["shape"])
-      packed = archive["codes"]
-      size = archive["size"].tolist() if "size" in archive.files else None
+    # NumPy leaves a file open that it opened itself and that turns out to be damaged.
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+      shape = _integers(archive["shape"])
+      packed = np.asarray(archive["codes"])
+      size = _integers(archive["size"]) if "size" in archive.files else None
   except FileNotFoundError:
     raise FormatError(f"{path}: no such file") from None
   except KeyError as error:
@@ -50,3 +51,11 @@ def read_codes(path: str) -> Codes:
   if len(size) != 2 or not (high - 16 < size[0] <= high and wide - 16 < size[1] <= wide):
     raise FormatError(f"{path}: size {size} does not fit codes of shape {shape}")
   return Codes(bits, (size[0], size[1]))
+
+
+def _integers(array: np.ndarray) -> tuple[int, ...]:
+  """The members of an archive are whatever its writer wanted; raises ValueError."""
+  array = np.asarray(array)
+  if array.ndim != 1 or array.dtype.kind not in "iu":
+    raise ValueError(f"no row of integers: {array.dtype} {array.shape}")
+  return tuple(array.tolist())

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from compression.entropy_coder import interlaced, progressive
@@ -33,6 +34,11 @@ def named_variables(model: tf.keras.Model) -> dict[str, tf.Variable]:
     if isinstance(model, network):
       return named(model)
   raise TypeError(f"is no probability model: {type(model).__name__}")
+
+
+def arrays_of(model: tf.keras.Model) -> dict[str, np.ndarray]:
+  """A copy of every weight of a model, float32, by its name in archives."""
+  return {name: variable.numpy() for name, variable in named_variables(model).items()}
 
 
 def pairs(first: tf.keras.Model, second: tf.keras.Model) -> list[tuple[tf.Variable, tf.Variable]]:

@@ -99,7 +99,7 @@ class EntropyTrainer(tf.keras.Model):
 
   def export(self, folder: pathlib.Path) -> None:
     """Writes the average in integers into the folder of that name that a model's folder takes."""
-    weights = {name: v.numpy() for name, v in networks.named_variables(self.averaged).items()}
+    weights = networks.arrays_of(self.averaged)
     learned.save(
       folder / ENTROPY_CODER_FOLDER, self.experiment.name, self.experiment.model, weights
     )

@@ -7,6 +7,7 @@ import numpy as np
 from compression.entropy_coder import learned
 from compression.entropy_coder.configs import InterlacedConfig
 from compression.entropy_coder.interlaced import Interlaced, named_variables
+from compression.entropy_coder.networks import arrays_of
 
 SMALL = {
   "layer_depth": 8,
@@ -31,8 +32,7 @@ def make_model(seed=1, **config):
 
 def make_coder(model, folder):
   """The coder of a float model's integer form, saved and loaded."""
-  weights = {name: v.numpy() for name, v in named_variables(model).items()}
-  learned.save(folder, "interlaced", model.config, weights)
+  learned.save(folder, "interlaced", model.config, arrays_of(model))
   return learned.load(folder)
 
 

@@ -10,7 +10,7 @@ from compression.entropy_coder import integer_interlaced, integer_model
 from compression.entropy_coder.configs import InterlacedConfig
 from compression.entropy_coder.fixed_point import probabilities
 from compression.entropy_coder.integer_interlaced import IntegerInterlaced
-from compression.entropy_coder.interlaced import named_variables
+from compression.entropy_coder.networks import arrays_of
 from compression.errors import ModelError
 from tests.entropy_coder.examples import as_codes, make_model, random_bits
 from tests.entropy_coder.reference import Reference
@@ -25,9 +25,8 @@ CONFIGS = [
 ]
 
 
-def arrays_of(model):
-  weights = {name: v.numpy() for name, v in named_variables(model).items()}
-  arrays = integer_interlaced.integer_arrays(model.config, weights)
+def saved_arrays(model):
+  arrays = integer_interlaced.integer_arrays(model.config, arrays_of(model))
   return {**arrays, "probabilities": probabilities()}
 
 
@@ -49,7 +48,7 @@ def reader(layer):
 @pytest.mark.parametrize("height, width", SIZES)
 def test_decoding_asks_for_what_was_encoded(config, height, width):
   model = make_model(**config)
-  coder = IntegerInterlaced(model.config, arrays_of(model))
+  coder = IntegerInterlaced(model.config, saved_arrays(model))
   bits = random_bits(5, height, width)
   layers = list(coder.encode(bits))
   found = list(coder.decode(bits.shape[1:], [reader(layer) for layer in layers]))
@@ -61,7 +60,7 @@ def test_decoding_asks_for_what_was_encoded(config, height, width):
 @pytest.mark.parametrize("height, width", SIZES)
 def test_tensorflow_finds_the_same_integers(config, height, width):
   model = make_model(**config)
-  arrays = arrays_of(model)
+  arrays = saved_arrays(model)
   bits = random_bits(5, height, width)
   ours = IntegerInterlaced(model.config, arrays).encode(bits)
   theirs = Reference(model.config, arrays).encode(bits)
@@ -73,7 +72,7 @@ def test_tensorflow_finds_the_same_integers(config, height, width):
 def test_the_probabilities_are_those_of_the_float_network():
   model = make_model()
   bits = random_bits(5, 6, 7)
-  arrays = arrays_of(model)
+  arrays = saved_arrays(model)
   logits = model(as_codes(bits)).logits.numpy()[:, 0]
   state, reference = None, Reference(model.config, arrays)
   for layer in range(5):  # the reference gives them in the order of the places
@@ -85,7 +84,7 @@ def test_the_probabilities_are_those_of_the_float_network():
 
 def test_the_loss_against_the_float_network_is_below_a_thousandth():
   model = make_model()
-  coder = IntegerInterlaced(model.config, arrays_of(model))
+  coder = IntegerInterlaced(model.config, saved_arrays(model))
   zeros = probabilities() / 2**16
   exact, by_integers = 0.0, 0.0
   for seed in range(8):
@@ -99,7 +98,7 @@ def test_the_loss_against_the_float_network_is_below_a_thousandth():
 
 def test_kernels_are_masked_integers():
   model = make_model()
-  arrays = arrays_of(model)
+  arrays = saved_arrays(model)
   kernel = arrays["kernels1/neighbours/kernel"]
   assert kernel.dtype == np.int16
   hidden = np.broadcast_to(masks.interlaced((5, 5)) == 0, kernel.shape)
@@ -108,7 +107,7 @@ def test_kernels_are_masked_integers():
 
 
 def test_a_weight_that_is_too_large_is_named():
-  weights = {name: v.numpy() for name, v in named_variables(make_model()).items()}
+  weights = arrays_of(make_model())
   weights["kernels2/hidden/kernel"][0, 0, 3, 4] = 9
   with pytest.raises(ModelError, match="kernels2/hidden/kernel: has weights beyond 8"):
     integer_interlaced.integer_arrays(make_model().config, weights)
@@ -127,5 +126,5 @@ def test_convolving_in_chunks_changes_nothing(monkeypatch, size):
 def test_the_memory_for_a_place_counts_all_arrays():
   config = InterlacedConfig()
   model = make_model(**config.to_dict())
-  places = IntegerInterlaced(config, arrays_of(model)).bytes_of_place()
+  places = IntegerInterlaced(config, saved_arrays(model)).bytes_of_place()
   assert 2_000 < places < 40_000

@@ -15,6 +15,7 @@ from compression.entropy_coder.integer_progressive import (
   IntegerProgressive,
   integer_arrays,
 )
+from compression.entropy_coder.networks import arrays_of
 from compression.entropy_coder.progressive import CLIP, named_variables
 from compression.errors import ModelError
 from tests.entropy_coder.progressive_reference import Reference
@@ -30,13 +31,12 @@ def golden(request):
   return release.read("progressive", request.param)
 
 
-def arrays_of(model):
-  weights = {name: variable.numpy() for name, variable in named_variables(model).items()}
-  return integer_arrays(model.config, weights)
+def saved_arrays(model):
+  return integer_arrays(model.config, arrays_of(model))
 
 
 def integer_form(model):
-  return IntegerProgressive(model.config, arrays_of(model))
+  return IntegerProgressive(model.config, saved_arrays(model))
 
 
 @functools.cache
@@ -95,13 +95,13 @@ def assert_is_the_reference(arrays, config, bits):
 def test_indexes_are_those_of_the_formulas(depth, height, width):
   model = random_model(layer_depth=depth, layer_count=3)
   bits = random_bits(3, height, width, depth)
-  assert_is_the_reference(arrays_of(model), model.config, bits)
+  assert_is_the_reference(saved_arrays(model), model.config, bits)
 
 
 def test_sums_are_exact_whatever_the_weights():
   # The largest ones but for the last layer, which would only give certain bits.
   model = random_model(layer_depth=4, layer_count=2)
-  arrays, rng = arrays_of(model), np.random.default_rng(1)
+  arrays, rng = saved_arrays(model), np.random.default_rng(1)
   for name, array in arrays.items():
     if "/" in name and "/conv2/" not in name:
       largest = 2**30 if name.endswith("bias") else 2**15 - 1
@@ -159,7 +159,7 @@ def test_decoding_takes_a_step_for_each_column_and_four_for_each_row():
 
 
 def test_layers_beyond_the_coded_ones_are_coded():
-  arrays, bits = arrays_of(random_model(layer_depth=2, layer_count=3)), random_bits(3, 4, 5, 2)
+  arrays, bits = saved_arrays(random_model(layer_depth=2, layer_count=3)), random_bits(3, 4, 5, 2)
   found, expected = (
     list(IntegerProgressive(ProgressiveConfig(2, 3, coded), arrays).encode(bits))
     for coded in (1, 0)
@@ -215,7 +215,7 @@ def test_the_releases_code_lengths(golden):
 
 def test_arrays_are_integers_with_the_masks_applied():
   model = random_model(layer_depth=4, layer_count=2)
-  arrays = arrays_of(model)
+  arrays = saved_arrays(model)
   assert set(arrays) == {*named_variables(model), "sigmoid", "tanh"}
   for name, array in arrays.items():
     assert array.dtype == (np.int32 if name.endswith("bias") else np.int16), name
@@ -231,7 +231,7 @@ def test_arrays_are_integers_with_the_masks_applied():
 
 
 def test_tables_are_odd_around_their_middle_and_end_near_one():
-  arrays = arrays_of(random_model(layer_depth=1, layer_count=1))
+  arrays = saved_arrays(random_model(layer_depth=1, layer_count=1))
   for name, zero, first, last in (("tanh", 0, 1 - 2**15, 2**15 - 1), ("sigmoid", 2**14, 11, 32757)):
     table = arrays[name].astype(int)
     assert table.shape == (2**16,) and (np.diff(table) >= 0).all()
@@ -242,7 +242,7 @@ def test_tables_are_odd_around_their_middle_and_end_near_one():
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 def test_the_tables_of_the_arrays_are_used(name):
   model = random_model(layer_depth=4, layer_count=1)
-  arrays, bits = arrays_of(model), random_bits(1, 5, 6, 4)
+  arrays, bits = saved_arrays(model), random_bits(1, 5, 6, 4)
   (before,) = IntegerProgressive(model.config, arrays).encode(bits)
   arrays[name] = (arrays[name] // 2).astype(np.int16)
   (after,) = IntegerProgressive(model.config, arrays).encode(bits)
@@ -251,7 +251,7 @@ def test_the_tables_of_the_arrays_are_used(name):
 
 def test_no_function_but_those_of_the_tables_is_computed(monkeypatch):
   model = random_model(layer_depth=4, layer_count=2)
-  arrays = arrays_of(model)
+  arrays = saved_arrays(model)
 
   def refuse(*_, **__):
     raise AssertionError("differs from machine to machine")
@@ -275,23 +275,23 @@ def test_weights_without_integer_form_are_refused(name, value, message):
   variable = named_variables(model)[name]
   variable.assign(tf.fill(variable.shape, value))
   with pytest.raises(ModelError, match=message):
-    arrays_of(model)
+    saved_arrays(model)
 
 
 def test_weights_that_the_mask_hides_may_be_anything():
   model = random_model(layer_depth=2, layer_count=1)
-  expected = arrays_of(model)
+  expected = saved_arrays(model)
   kernel = named_variables(model)["predictor0/adaptation0/kernel"]
   values = kernel.numpy()
   values[3, 3:] = values[4:] = 1000.0
   kernel.assign(values)
-  for name, array in arrays_of(model).items():
+  for name, array in saved_arrays(model).items():
     np.testing.assert_array_equal(array, expected[name])
 
 
 def test_arrays_that_do_not_fit_are_refused():
   model = random_model(layer_depth=2, layer_count=2)
-  arrays = arrays_of(model)
+  arrays = saved_arrays(model)
   with pytest.raises(KeyError, match="predictor2/"):
     IntegerProgressive(ProgressiveConfig(2, 3), arrays)
   with pytest.raises(ValueError, match="tanh must have 65536 entries"):

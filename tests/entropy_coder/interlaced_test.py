@@ -1,8 +1,6 @@
-"""The interlaced probability model: who sees which bits, its loss, saving, configurations."""
+"""The interlaced probability model: who sees which bits, its loss, saving."""
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
@@ -10,7 +8,6 @@ import tensorflow as tf
 
 from compression.entropy_coder.configs import InterlacedConfig
 from compression.entropy_coder.interlaced import Interlaced, named_variables
-from compression.errors import ConfigError
 from tests.entropy_coder.examples import SMALL, as_codes, make_model, random_bits
 
 PASS = {(0, 0): 0, (1, 1): 1, (0, 1): 2, (1, 0): 3}
@@ -98,24 +95,6 @@ def test_it_is_saved_and_loaded(tmp_path):
 def test_codes_of_another_depth_are_refused(depth):
   with pytest.raises(ValueError, match="codes must"):
     make_model()(tf.zeros([1, 2, 2, depth]))
-
-
-@pytest.mark.parametrize(
-  "values, message",
-  [
-    ({"context": 4}, "context must be odd: 4"),
-    ({"groups": 3}, "layer_depth must be a multiple of groups, 3: 32"),
-    ({"group_hidden": 100}, "group_hidden must be a multiple of groups, 16: 100"),
-    ({"hidden": 0}, "hidden must be a whole number, at least 1: 0"),
-    ({"state": 2.5}, "state must be a whole number, at least 1: 2.5"),
-    ({"shared_from": 0}, "shared_from must be a whole number, at least 1: 0"),
-    ({"raster_layers": 4}, "shared_from must be at least raster_layers, 4: 3"),
-    ({"depth": 3}, "unknown key 'depth'"),
-  ],
-)
-def test_configurations_that_make_no_sense(values, message):
-  with pytest.raises(ConfigError, match=message):
-    InterlacedConfig.from_json(json.dumps(values))
 
 
 def test_one_layer_needs_no_state():

@@ -1,8 +1,6 @@
-"""The progressive probability model: the release's numbers, who sees which bits, configurations."""
+"""The progressive probability model: the release's numbers, who sees which bits."""
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from compression.entropy_coder.progressive import (
   ProgressiveOutput,
   named_variables,
 )
-from compression.errors import ConfigError
 from tests.golden import release
 
 
@@ -234,7 +231,7 @@ def test_training_finds_a_pattern_in_the_codes():
   assert first > 0.8 and last < 0.3  # an eighth of the bits is random
 
 
-# Configurations, saving, refusals
+# Saving, refusals
 
 
 @pytest.mark.parametrize("file", ["model.keras", "model"])
@@ -255,31 +252,6 @@ def test_a_predictor_is_a_layer_of_its_own(tmp_path):
   loaded = tf.keras.models.load_model(tmp_path / "model.keras")
   codes = random_codes(1, 4, 5, 3)
   np.testing.assert_array_equal(loaded(codes), model(codes))
-
-
-def test_configurations_are_those_of_the_release():
-  config = ProgressiveConfig.from_json('{"layer_depth": 32, "layer_count": 16}')
-  assert config == ProgressiveConfig(32, 16, 0)
-  assert ProgressiveConfig.from_json(config.to_json()) == config
-  assert json.loads(config.to_json())["coded_layer_count"] == 0
-
-
-@pytest.mark.parametrize(
-  "text, message",
-  [
-    ('{"layer_depth": 32, "layers": 16}', "unknown key 'layers'"),
-    ('{"layer_depth": 0}', "layer_depth must be a whole number, at least 1: 0"),
-    ('{"layer_count": 2.5}', "layer_count must be"),
-    ('{"layer_count": true}', "layer_count must be"),
-    ('{"coded_layer_count": -1}', "coded_layer_count must be"),
-    ('{"layer_count": 2, "coded_layer_count": 3}', "at most layer_count"),
-    ("[1]", "must be an object"),
-    ("{", "is not JSON"),
-  ],
-)
-def test_wrong_configurations_are_refused(text, message):
-  with pytest.raises(ConfigError, match=message):
-    ProgressiveConfig.from_json(text)
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,7 @@ def save_small_model(folder: pathlib.Path, **config: object) -> pathlib.Path:
   folder.mkdir()
   codec = small_codec(**config)
   (folder / registry.CONFIG_FILE).write_text(codec.config.to_json())
-  named = weights.named_variables(codec.model)
-  archives.save_weights({name: value.numpy() for name, value in named.items()}, folder)
+  archives.save_weights(weights.arrays_of(codec.model), folder)
   return folder
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
-import pickle
-import random
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 
 import numpy as np
@@ -136,87 +132,14 @@ def test_missing_archives_are_named(tmp_path, part):
   assert refusal(archives.read_weights, tmp_path / "none").startswith(str(tmp_path / "none"))
 
 
-class Evil:
-  """What unpickling would make a file of."""
-
-  def __init__(self, path: object):
-    self.path = path
-
-  def __reduce__(self) -> tuple:
-    return open, (str(self.path), "w")
-
-
-def test_pickles_are_refused_and_never_run(tmp_path):
+@pytest.mark.parametrize("name", ["encoder.npz", "decoder.npz", "decoder_2.npz"])
+def test_what_is_no_archive_is_named(tmp_path, name):
   archives.save_weights(some_arrays(), tmp_path)
-  evil = Evil(tmp_path / "hacked")
-  np.savez(tmp_path / "encoder.npz", **{"encoder/conv": np.array([evil], object)})
-  assert "is not an archive of weights" in refusal(archives.read_weights, tmp_path)
-  (tmp_path / "encoder.npz").write_bytes(pickle.dumps(evil))
-  assert "is not an archive of weights" in refusal(archives.read_weights, tmp_path)
-  assert not (tmp_path / "hacked").exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"x", b"PK\3\4", b"hello\n" * 100, b"PK\5\6" + b"\0" * 5])
-def test_what_is_no_archive_is_refused(tmp_path, content):
-  archives.save_weights(some_arrays(), tmp_path)
-  (tmp_path / "decoder.npz").write_bytes(content)
+  if name == "decoder_2.npz":
+    (tmp_path / "decoder.npz").rename(tmp_path / "decoder_1.npz")
+  (tmp_path / name).write_bytes(b"PK not really")
   message = refusal(archives.read_weights, tmp_path)
-  assert message.startswith(f"{tmp_path / 'decoder.npz'}: is not an archive of weights")
-
-
-def test_a_folder_in_the_place_of_an_archive_is_refused(tmp_path):
-  archives.save_weights(some_arrays(), tmp_path)
-  (tmp_path / "decoder.npz").unlink()
-  (tmp_path / "decoder.npz").mkdir()
-  refusal(archives.read_weights, tmp_path)
-
-
-def test_a_single_array_in_the_place_of_an_archive_is_refused(tmp_path):
-  archives.save_weights(some_arrays(), tmp_path)
-  with (tmp_path / "decoder.npz").open("wb") as file:
-    np.save(file, np.zeros(3))
-  refusal(archives.read_weights, tmp_path)
-
-
-def test_a_member_that_is_no_array_is_refused(tmp_path):
-  archives.save_weights(some_arrays(), tmp_path)
-  with zipfile.ZipFile(tmp_path / "decoder.npz", "w") as archive:
-    archive.writestr("decoder/conv_in", b"hello")
-  refusal(archives.read_weights, tmp_path)
-
-
-def archive_bytes(save: Callable) -> bytes:
-  buffer = io.BytesIO()
-  save(buffer, **some_arrays())
-  return buffer.getvalue()
-
-
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_archives_that_are_cut_short_are_refused(tmp_path, save):
-  archives.save_weights(some_arrays(), tmp_path)
-  content = archive_bytes(save)
-  for length in range(0, len(content), 97):
-    (tmp_path / "decoder.npz").write_bytes(content[:length])
-    refusal(archives.read_weights, tmp_path)
-
-
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_damaged_archives_raise_nothing_else(tmp_path, save):
-  archives.save_weights(some_arrays(), tmp_path)
-  content = archive_bytes(save)
-  rng = random.Random(1)
-  refused = 0
-  for _ in range(500):
-    damaged = bytearray(content)
-    for _ in range(rng.choice([1, 1, 4])):
-      damaged[rng.randrange(len(damaged))] = rng.randrange(256)
-    (tmp_path / "decoder.npz").write_bytes(damaged)
-    try:
-      archives.read_weights(tmp_path)
-    except ModelError as error:
-      assert "\n" not in str(error)
-      refused += 1
-  assert refused > 100
+  assert message.startswith(f"{tmp_path / name}: is not an archive of weights: ")
 
 
 # The id of a model

@@ -113,8 +113,7 @@ def test_the_configuration_makes_the_same_model(small_model, image):
   assert values["config"] == model.config.to_dict()
   copy = ImageCoder.from_config(values)
   assert copy.config == model.config and copy.get_config() == values
-  arrays = {name: variable.numpy() for name, variable in weights.named_variables(model).items()}
-  weights.assign_weights(copy, arrays, "the original")
+  weights.assign_weights(copy, weights.arrays_of(model), "the original")
   np.testing.assert_array_equal(copy(image).images, model(image).images)
   np.testing.assert_array_equal(copy(image, training=True).codes, model(image, training=True).codes)
 

@@ -117,7 +117,7 @@ def test_no_states_are_the_zero_states(unit, small_model, image):
 @pytest.mark.parametrize("unit", UNITS)
 def test_both_networks_compute_their_equations(unit, reference, small_model, image):
   model = small_model(unit=unit, use_bias=True)
-  arrays = {name: variable.numpy() for name, variable in weights.named_variables(model).items()}
+  arrays = weights.arrays_of(model)
   codec = reference.Codec(arrays, unit, "one_shot")
   rng = np.random.default_rng(1)
   e, d, expected_e, expected_d = None, None, None, None

@@ -1,0 +1,33 @@
+"""The program that shows what each quality looks like."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from tests import programs
+
+_fails = functools.partial(programs.fails, "compression.demo")
+
+
+def test_it_writes_every_quality_and_a_sheet(tmp_path: pathlib.Path, photo: np.ndarray) -> None:
+  Image.fromarray(photo[40:205, 120:333]).save(tmp_path / "photo.png")
+  status, out, err = programs.run(
+    "compression.demo", tmp_path, "--image=photo.png", "--output_dir=d"
+  )
+  assert (status, err) == (0, "")
+  names = {f"photo_{t:02d}.png" for t in range(1, 17)} | {"photo.rnic", "photo_sheet.png"}
+  assert {file.name for file in (tmp_path / "d").iterdir()} == names
+  for part in ("213x165", "MS-SSIM", "JPEG bytes", "photo_sheet.png"):
+    assert part in out
+  with Image.open(tmp_path / "d/photo_sheet.png") as sheet:
+    assert sheet.width > 1500
+
+
+def test_what_is_wrong_is_one_line_before_any_work(tmp_path: pathlib.Path) -> None:
+  _fails(tmp_path, "photo.png: unexpected", "photo.png", status=2)
+  _fails(tmp_path, "gone.png: no such file", "--image=gone.png", "--output_dir=d")
+  _fails(tmp_path, "nope: no such model", "--model=nope", "--output_dir=d")

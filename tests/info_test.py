@@ -1,0 +1,107 @@
+"""The program that says what is in files: every row of it, without TensorFlow, damaged or not."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+
+import pytest
+
+from compression import container, registry
+from compression.container import Header
+from tests import programs
+
+PAYLOADS = (b"first", b"second", b"3")
+LEARNED = Header(
+  height=165,
+  width=213,
+  layers=3,
+  model_id=registry.model_id(registry.find()),
+  entropy_coder=1,
+  tables_id=0x00AB,
+)
+TILED = Header(height=16, width=32, layers=3, model_id=bytes(range(1, 9)), tile=64, halo=3)
+
+_info = functools.partial(programs.run, "compression.info")
+_fails = functools.partial(programs.fails, "compression.info")
+
+
+@pytest.fixture
+def folder(tmp_path: pathlib.Path) -> pathlib.Path:
+  """With a file; TensorFlow is not installed there."""
+  programs.hide(tmp_path, "tensorflow")
+  (tmp_path / "photo.rnic").write_bytes(container.write(LEARNED, PAYLOADS))
+  return tmp_path
+
+
+def test_every_row_of_a_whole_file(folder: pathlib.Path) -> None:
+  expected = f"""\
+photo.rnic
+  image         213x165 pixels
+  file          62 bytes, 0.014 bpp, 1700.6:1
+  model         residual_gru ({LEARNED.model_id.hex()})
+  entropy coder learned (version 00ab)
+  tiles         none
+  iterations    3 of 3
+  state         whole
+  iteration   bytes    bpp up to it
+          1       5       0.010
+          2       6       0.013
+          3       1       0.014
+"""
+  assert _info(folder, "photo.rnic") == (0, expected, "")
+
+
+def test_tiles_and_models_that_are_not_installed(folder: pathlib.Path) -> None:
+  data = container.write(TILED, PAYLOADS)
+  status, out, err = programs.pipe("compression.info", folder, data, "-")
+  assert (status, err) == (0, "")
+  rows = out.decode().splitlines()
+  assert rows[0] == "-"
+  assert rows[3:6] == [
+    "  model         not installed (0102030405060708)",
+    "  entropy coder none",
+    "  tiles         1024 pixels, 48 of context",
+  ]
+
+
+def test_damage_is_told_and_the_whole_layers_are_listed(folder: pathlib.Path) -> None:
+  whole = (folder / "photo.rnic").read_bytes()
+  damaged = {
+    "cut": (whole[:-1], "cut short: 2 of 3 layers are whole", 2),
+    "broken": (
+      whole[:-8] + b"?" + whole[-7:],
+      "layer 2 of 3 is damaged: the layer before it is",
+      1,
+    ),
+    "long": (whole + b"more", "4 bytes after the last layer", 3),
+  }
+  for name, (data, *_) in damaged.items():
+    (folder / name).write_bytes(data)
+  status, out, err = _info(folder, *damaged)
+  assert (status, err) == (0, "")
+  for name, (_, state, layers) in damaged.items():
+    part = out[out.index(f"{name}\n") :].splitlines()
+    assert part[6] == f"  iterations    {layers} of 3"
+    assert part[7].startswith(f"  state         {state}")
+    assert len([row for row in part[9 : 9 + layers + 1] if row.startswith("   ")]) == layers
+
+
+def test_what_is_no_such_file_is_named_and_the_others_are_described(folder: pathlib.Path) -> None:
+  (folder / "a").write_text("not an image")  # a name that messages contain by chance
+  (folder / "empty").touch()
+  (folder / "header").write_bytes((folder / "photo.rnic").read_bytes()[: container.HEADER_BYTES])
+  status, out, err = _info(folder, "a", "empty", "header", "hide", "photo.rnic")
+  assert status == 1
+  assert out.startswith("photo.rnic\n")
+  assert err.splitlines() == [
+    "error: a: not an .rnic file: it starts with b'not ', not with b'RNIC'",
+    "error: empty: not an .rnic file: it starts with b'', not with b'RNIC'",
+    "error: header: cut short: no layer is whole (of 3)",
+    "error: hide: cannot be read: Is a directory",
+  ]
+  _fails(folder, "gone: no such file", "gone")
+  _fails(folder, "no file was named", status=2)
+  status, nothing, err = programs.pipe("compression.info", folder, b"", "-")
+  assert (status, nothing) == (1, b"")
+  assert err.startswith("error: standard input: not an .rnic file")
