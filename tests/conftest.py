@@ -38,6 +38,23 @@ def photo() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
+def odd_photo(photo: np.ndarray) -> np.ndarray:
+  """A part of it of odd size, uint8 [165, 213, 3]: 11 by 14 blocks; read-only, too."""
+  image = photo[40:205, 120:333].copy()
+  image.flags.writeable = False
+  return image
+
+
+@pytest.fixture
+def photo_folder(tmp_path: pathlib.Path, odd_photo: np.ndarray) -> pathlib.Path:
+  """An empty folder with that part, `photo.png`."""
+  from PIL import Image
+
+  Image.fromarray(odd_photo).save(tmp_path / "photo.png")
+  return tmp_path
+
+
+@pytest.fixture(scope="session")
 def kodak_dir() -> pathlib.Path:
   """The folder that KODAK_DIR names, with the 24 Kodak images as PNG files."""
   folder = os.environ.get("KODAK_DIR", "")

@@ -21,14 +21,8 @@ _fails = functools.partial(programs.fails, "compression.decompress")
 
 
 @pytest.fixture(scope="module")
-def image(photo: np.ndarray) -> np.ndarray:
-  """A photo of odd size."""
-  return np.ascontiguousarray(photo[40:205, 120:333])
-
-
-@pytest.fixture(scope="module")
-def data(image: np.ndarray) -> bytes:
-  return compression.load().compress(image, ITERATIONS)
+def data(odd_photo: np.ndarray) -> bytes:
+  return compression.load().compress(odd_photo, ITERATIONS)
 
 
 @pytest.fixture
@@ -53,11 +47,11 @@ def _difference(file: pathlib.Path, expected: np.ndarray) -> int:
 
 
 def test_each_file_is_decoded_with_the_model_that_made_it(
-  folder: pathlib.Path, image: np.ndarray
+  folder: pathlib.Path, odd_photo: np.ndarray
 ) -> None:
   codecs = {name: compression.load(name) for name in ("residual_gru", "mobile")}
   for name, codec in codecs.items():
-    (folder / f"{name}.rnic").write_bytes(codec.compress(image, 2))
+    (folder / f"{name}.rnic").write_bytes(codec.compress(odd_photo, 2))
   status, out, err = _decompress(folder, *(f"{name}.rnic" for name in codecs), "--output_dir=out")
   assert (status, err) == (0, "")
   for line, (name, codec) in zip(out.splitlines(), codecs.items()):
@@ -69,7 +63,7 @@ def test_each_file_is_decoded_with_the_model_that_made_it(
 
 
 def test_all_iterations_are_files_and_the_later_the_better(
-  folder: pathlib.Path, image: np.ndarray
+  folder: pathlib.Path, odd_photo: np.ndarray
 ) -> None:
   status, out, err = _decompress(folder, "photo.rnic", "--all_iterations", "--output_dir=out")
   assert (status, err) == (0, "")
@@ -77,7 +71,7 @@ def test_all_iterations_are_files_and_the_later_the_better(
   assert _files(folder / "out") == set(names)
   for number, (line, name) in enumerate(zip(out.splitlines(), names), 1):
     assert line.startswith(f"photo.rnic -> out/{name}: 213x165 pixels, {number} of 6 iterations, ")
-  quality = [float(psnr(image, _pixels(folder / "out" / name))) for name in names]
+  quality = [float(psnr(odd_photo, _pixels(folder / "out" / name))) for name in names]
   assert quality[0] > 20 and quality == sorted(quality)
 
   status, out, err = _decompress(folder, "photo.rnic", "--iterations=2", "--output=two.png")

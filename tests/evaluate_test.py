@@ -116,20 +116,19 @@ def test_a_missing_library_is_left_out_and_a_later_codec_added(folder: pathlib.P
 
 
 def test_without_other_codecs_the_model_is_measured_at_every_iteration(
-  tmp_path: pathlib.Path, photo: np.ndarray
+  photo_folder: pathlib.Path,
 ) -> None:
-  Image.fromarray(photo[40:205, 120:333]).save(tmp_path / "photo.png")
   flags = ["--images=*.png", "--csv=points.csv"]
-  status, out, err = _evaluate(tmp_path, *flags)
+  status, out, err = _evaluate(photo_folder, *flags)
   assert (status, err) == (0, "")
   assert len(out.splitlines()) == 2 + 16
-  rows = (tmp_path / "points.csv").read_text().splitlines()
+  rows = (photo_folder / "points.csv").read_text().splitlines()
   assert rows[0] == (
     "image,codec,setting,bytes,bpp,psnr,ms_ssim,psnr_hvs,encode_seconds,decode_seconds,nominal_bpp"
   )
   assert len(rows) == 1 + 16 and rows[1].startswith("photo.png,residual_gru,1,")
-  _fails(tmp_path, "points.csv: exists already", *flags)
-  _fails(tmp_path, "--images is missing", status=2)
+  _fails(photo_folder, "points.csv: exists already", *flags)
+  _fails(photo_folder, "--images is missing", status=2)
 
 
 def test_what_is_wrong_is_one_line_before_any_work(folder: pathlib.Path, photo: np.ndarray) -> None:

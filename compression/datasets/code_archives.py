@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from compression import npz
 from compression.errors import FormatError
 
 
@@ -28,8 +29,7 @@ def read_codes(path: str) -> Codes:
     FormatError: if it cannot be read, or its arrays do not fit together.
   """
   try:
-    # NumPy leaves a file open that it opened itself and that turns out to be damaged.
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+    with npz.opened(path) as archive:
       shape = _integers(archive["shape"])
       packed = np.asarray(archive["codes"])
       size = _integers(archive["size"]) if "size" in archive.files else None
@@ -37,7 +37,7 @@ def read_codes(path: str) -> Codes:
     raise FormatError(f"{path}: no such file") from None
   except KeyError as error:
     raise FormatError(f"{path}: is not a file of codes: {error.args[0]}") from error
-  except Exception as error:  # zipfile, zlib and NumPy raise nearly anything on damaged files
+  except Exception as error:  # see `opened`
     raise FormatError(f"{path}: is not a file of codes") from error
   if len(shape) != 5 or min(shape) < 1 or shape[0] > 16 or shape[1] != 1:
     raise FormatError(f"{path}: codes must have shape [1..16, 1, h, w, bits], received {shape}")

@@ -45,11 +45,11 @@ class Tile(NamedTuple):
   @property
   def inner(self) -> Region:
     """The tile within what is run for it, in blocks."""
-    (rows, columns), (outer_rows, outer_columns) = self
-    top, left = outer_rows.start, outer_columns.start
-    return slice(rows.start - top, rows.stop - top), slice(
-      columns.start - left, columns.stop - left
+    rows, columns = (
+      slice(own.start - outer.start, own.stop - outer.start)
+      for own, outer in zip(self.blocks, self.outer)
     )
+    return rows, columns
 
   @property
   def pixels(self) -> Region:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compression import masks
-from compression.entropy_coder import integer_interlaced, integer_model
+from compression.entropy_coder import integer_interlaced
 from compression.entropy_coder.configs import InterlacedConfig
 from compression.entropy_coder.fixed_point import probabilities
 from compression.entropy_coder.integer_interlaced import IntegerInterlaced
@@ -111,16 +111,6 @@ def test_a_weight_that_is_too_large_is_named():
   weights["kernels2/hidden/kernel"][0, 0, 3, 4] = 9
   with pytest.raises(ModelError, match="kernels2/hidden/kernel: has weights beyond 8"):
     integer_interlaced.integer_arrays(make_model().config, weights)
-
-
-@pytest.mark.parametrize("size", [1, 3, 5])
-def test_convolving_in_chunks_changes_nothing(monkeypatch, size):
-  rng = np.random.default_rng(3)
-  x = rng.integers(-100, 100, [9, 6, 4]).astype(np.float64)
-  kernel = rng.integers(-100, 100, [size, size, 4, 3]).astype(np.float64)
-  whole = integer_model.convolve(x, kernel)
-  monkeypatch.setattr(integer_model, "_CHUNK_BYTES", 1)
-  np.testing.assert_array_equal(integer_model.convolve(x, kernel), whole)
 
 
 def test_the_memory_for_a_place_counts_all_arrays():

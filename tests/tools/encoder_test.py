@@ -6,7 +6,6 @@ import functools
 import pathlib
 
 import numpy as np
-import pytest
 from PIL import Image
 
 import compression
@@ -17,57 +16,46 @@ _encode = functools.partial(programs.run, "tools/encoder.py")
 _fails = functools.partial(programs.fails, "tools/encoder.py")
 
 
-@pytest.fixture
-def image(photo: np.ndarray) -> np.ndarray:
-  """A photo of odd size, 11 by 14 blocks."""
-  return np.ascontiguousarray(photo[40:205, 120:333])
-
-
-@pytest.fixture
-def folder(tmp_path: pathlib.Path, image: np.ndarray) -> pathlib.Path:
-  """With that photo."""
-  Image.fromarray(image).save(tmp_path / "photo.png")
-  return tmp_path
-
-
-def test_the_codes_are_the_bits_of_our_own_files(folder: pathlib.Path, image: np.ndarray) -> None:
-  (folder / "c.npz").write_bytes(b"replaced, as the release did")
+def test_the_codes_are_the_bits_of_our_own_files(
+  photo_folder: pathlib.Path, odd_photo: np.ndarray
+) -> None:
+  (photo_folder / "c.npz").write_bytes(b"replaced, as the release did")
   flags = ("--input_image=photo.png", "--output_codes=c.npz", "--iteration=2")
-  assert _encode(folder, *flags) == (0, "", "")
-  with np.load(folder / "c.npz") as archive:
+  assert _encode(photo_folder, *flags) == (0, "", "")
+  with np.load(photo_folder / "c.npz") as archive:
     assert tuple(archive["shape"]) == (3, 1, 11, 14, 32)
     assert archive["shape"].dtype == np.int64
     assert tuple(archive["size"]) == (165, 213)
     codes = archive["codes"]
   assert (codes.dtype, codes.shape) == (np.uint8, (3 * 11 * 14 * 32 // 8,))
-  data = compression.load().compress(image, 3, entropy_coder="none")
+  data = compression.load().compress(odd_photo, 3, entropy_coder="none")
   assert b"".join(container.read(data).payloads) == codes.tobytes()
 
 
 def test_all_16_iterations_of_another_model_and_a_note(
-  folder: pathlib.Path, image: np.ndarray
+  photo_folder: pathlib.Path, odd_photo: np.ndarray
 ) -> None:
-  Image.fromarray(np.dstack([image[:17, :30], np.zeros((17, 30), np.uint8)])).save(
-    folder / "clear.png"
+  Image.fromarray(np.dstack([odd_photo[:17, :30], np.zeros((17, 30), np.uint8)])).save(
+    photo_folder / "clear.png"
   )
   flags = ("--input_image=clear.png", "--output_codes=c.npz", "--model=mobile")
   note = "warning: clear.png: transparency composited on white\n"
-  assert _encode(folder, *flags) == (0, "", note)
+  assert _encode(photo_folder, *flags) == (0, "", note)
   expected = compression.load("mobile").encode(np.full((17, 30, 3), 255, np.uint8))
-  with np.load(folder / "c.npz") as archive:
+  with np.load(photo_folder / "c.npz") as archive:
     assert tuple(archive["shape"]) == (16, 1, 2, 2, 32)
     np.testing.assert_array_equal(archive["codes"], np.packbits(expected))
 
 
-def test_what_is_wrong_is_one_line(folder: pathlib.Path) -> None:
-  (folder / "text.jpg").write_text("not a photo")
+def test_what_is_wrong_is_one_line(photo_folder: pathlib.Path) -> None:
+  (photo_folder / "text.jpg").write_text("not a photo")
   source, target = "--input_image=photo.png", "--output_codes=c.npz"
-  usage = functools.partial(_fails, folder, status=2)
+  usage = functools.partial(_fails, photo_folder, status=2)
   usage("--output_codes is missing", source)
   usage("--input_image is missing", target)
   usage("--iteration=16", source, target, "--iteration=16")
   usage("more: unexpected", source, target, "more")
-  _fails(folder, "error: gone.png: no such file", "--input_image=gone.png", target)
-  _fails(folder, "error: text.jpg: not an image", "--input_image=text.jpg", target)
-  _fails(folder, "there is no folder gone", source, "--output_codes=gone/c.npz")
-  _fails(folder, "nope: no such model", source, target, "--model=nope")
+  _fails(photo_folder, "error: gone.png: no such file", "--input_image=gone.png", target)
+  _fails(photo_folder, "error: text.jpg: not an image", "--input_image=text.jpg", target)
+  _fails(photo_folder, "there is no folder gone", source, "--output_codes=gone/c.npz")
+  _fails(photo_folder, "nope: no such model", source, target, "--model=nope")
