@@ -23,29 +23,29 @@ export KODAK_DIR GOLDEN_DIR
 # --- Libraries: what an import brings in ---------------------------------------------------------------
 
 BASE          := $(addprefix compression/,__init__.py configuration.py errors.py files.py npz.py)
-CONTAINER     := $(BASE) compression/container.py
+CONTAINER     := $(BASE) compression/formats/rnic.py
 DATASETS      := $(BASE) $(wildcard compression/datasets/*.py)
 METRICS       := $(BASE) $(wildcard compression/metrics/*.py)
-LAYERS        := $(BASE) compression/masks.py $(wildcard compression/layers/*.py)
-IMAGE_CODER   := $(LAYERS) $(wildcard compression/image_coder/*.py)
-ENTROPY_CODER := $(LAYERS) $(wildcard compression/entropy_coder/*.py)
+LAYERS        := $(BASE) compression/common/masks.py $(wildcard compression/layers/*.py)
+IMAGE_CODER   := $(LAYERS) $(wildcard compression/codecs/recurrent/*.py)
+ENTROPY_CODER := $(LAYERS) $(wildcard compression/entropy/bits/*.py)
 MODELS        := $(wildcard models/*/*.* models/*/*/*.*)
-REGISTRY      := $(IMAGE_CODER) $(MODELS) compression/registry.py
-CODEC         := $(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(REGISTRY)) compression/codec.py
+REGISTRY      := $(IMAGE_CODER) $(MODELS) compression/codecs/model_folders.py
+CODEC         := $(sort $(CONTAINER) $(DATASETS) $(ENTROPY_CODER) $(REGISTRY)) compression/codecs/recurrent/codec.py
 PROGRAM       := $(sort $(CODEC) $(METRICS)) $(addprefix compression/,program.py jobs.py)
-EVALUATION    := $(PROGRAM) compression/benchmark.py $(wildcard compression/evaluation/*.py)
-EXPORTING     := $(CODEC) compression/benchmark.py $(wildcard compression/exporting/*.py)
+EVALUATION    := $(PROGRAM) compression/common/timing.py $(wildcard compression/evaluation/*.py)
+EXPORTING     := $(CODEC) compression/common/timing.py $(wildcard compression/exporting/*.py)
 REPORTING     := $(EVALUATION) $(wildcard compression/reporting/*.*)
-SERVING       := $(BASE) compression/program.py $(wildcard compression/serving/*.py)
+SERVING       := $(BASE) compression/common/program.py $(wildcard compression/serving/*.py)
 TRAINING      := $(PROGRAM) $(wildcard compression/training/*.py)
 
 # What is in the folders $KODAK_DIR and $GOLDEN_DIR, and what the layers and networks must reproduce.
 DATA_DIRS := $(BUILD)/data_dirs
 GOLDEN    := $(wildcard tests/golden/*.py tests/golden/*/*) $(DATA_DIRS)
 
-IMAGE_CODER_TEST := $(IMAGE_CODER) $(GOLDEN) tests/image_coder/conftest.py
+IMAGE_CODER_TEST := $(IMAGE_CODER) $(GOLDEN) tests/codecs/recurrent/conftest.py
 TRAINING_TEST := $(TRAINING) tests/training/conftest.py
-ENTROPY_CODER_TEST := $(ENTROPY_CODER) $(addprefix tests/entropy_coder/,examples.py reference.py)
+ENTROPY_CODER_TEST := $(ENTROPY_CODER) $(addprefix tests/entropy/bits/,examples.py reference.py)
 REPORTING_TEST := $(REPORTING) $(addprefix tests/,exporting/examples.py reporting/examples.py)
 EVALUATION_TEST := $(EVALUATION) tests/evaluation/examples.py
 EXPORTING_TEST := $(EXPORTING) tests/exporting/examples.py
@@ -65,11 +65,11 @@ $(call target,$(1)): $(VENV_READY) $(1).py $(2)
 	$$(RUN) -m $(subst /,.,$(1)) $(3) $$(ARGS)
 endef
 
-$(eval $(call program,compression/demo,$(REPORTING) compression/contact_sheet.py,$$(if $$(IMAGE),--image="$$(IMAGE)")))  ## Compress a photo at each quality, into demo/: IMAGE=photo.jpg
+$(eval $(call program,compression/demo,$(REPORTING) compression/reporting/contact_sheet.py,$$(if $$(IMAGE),--image="$$(IMAGE)")))  ## Compress a photo at each quality, into demo/: IMAGE=photo.jpg
 $(eval $(call program,compression/train,$(TRAINING)))  ## A model on photos: ARGS="--train_glob='photos/*.jpg' --train_dir=run"
 $(eval $(call program,compression/train_bench,$(TRAINING)))  ## Speed of training, as ratios within one run: ARGS="--widths=0.25"
-$(eval $(call program,compression/entropy_coder/train,$(TRAINING)))  ## An entropy coder on codes: ARGS="--codes=codes.tfrecord.gz --train_dir=run"
-$(eval $(call program,compression/datasets/mine_tiles,$(DATASETS) compression/program.py))  ## The hardest tiles of photos, for training: ARGS="--images='photos/*.jpg' --output=tiles@8.tfrecord"
+$(eval $(call program,compression/entropy/bits/train,$(TRAINING)))  ## An entropy coder on codes: ARGS="--codes=codes.tfrecord.gz --train_dir=run"
+$(eval $(call program,compression/datasets/mine_tiles,$(DATASETS) compression/common/program.py))  ## The hardest tiles of photos, for training: ARGS="--images='photos/*.jpg' --output=tiles@8.tfrecord"
 $(eval $(call program,compression/compress,$(PROGRAM)))  ## Photos to .rnic files: ARGS=photo.jpg
 $(eval $(call program,compression/decompress,$(PROGRAM)))  ## .rnic files to photos: ARGS=photo.rnic
 $(eval $(call program,compression/info,$(PROGRAM)))  ## What .rnic files hold: ARGS=photo.rnic
@@ -88,9 +88,9 @@ $(eval $(call program,tools/entropy_coder_single,$(TRAINING)))  ## The 2017 rele
 $(eval $(call program,tools/compare_entropy_coders,$(PROGRAM)))  ## Bytes saved and seconds: ARGS="--images='kodak/*.png' --coders=run/entropy_coder"
 $(eval $(call program,tools/compare_architectures,$(sort $(TRAINING) $(EVALUATION))))  ## Recurrent units and frameworks, trained alike: ARGS="--train_glob='photos/*.jpg' --images='kodak/*.png' --output_dir=architectures"
 $(eval $(call program,tools/compare_tflite,$(PROGRAM) $(EXPORTING)))  ## Bytes, seconds and quality of TFLite variants: ARGS="--images='kodak/*.png' --decoder=export/tflite"
-$(eval $(call program,tools/gen_synthetic_dataset,$(DATASETS) compression/program.py))  ## The 2017 release's gen_synthetic_dataset.py: ARGS="--dataset_dir=..."
+$(eval $(call program,tools/gen_synthetic_dataset,$(DATASETS) compression/common/program.py))  ## The 2017 release's gen_synthetic_dataset.py: ARGS="--dataset_dir=..."
 $(eval $(call program,tools/make_codes,$(PROGRAM)))  ## Codes of photos for an entropy coder: ARGS="--images='photos/*.jpg' --output=codes.tfrecord.gz"
-$(eval $(call program,tools/test_sources,))  ## The sources of a test: ARGS=tests/container_test.py
+$(eval $(call program,tools/test_sources,))  ## The sources of a test: ARGS=tests/formats/rnic_test.py
 
 # --- Tests: `make tests/NAME` runs one ---------------------------------------------------------------
 
@@ -107,28 +107,28 @@ endef
 EVERY_TEST := tests/conftest.py tests/pytest.ini $(VENV_READY)
 EVERYTHING := $(shell find compression tests tools -name '*.py')
 
-$(eval $(call test,container_test,$(CONTAINER) tests/containers.py))
-$(eval $(call test,container_damage_test,$(CONTAINER) tests/containers.py))
+$(eval $(call test,container_test,$(CONTAINER) tests/formats/containers.py))
+$(eval $(call test,container_damage_test,$(CONTAINER) tests/formats/containers.py))
 $(eval $(call test,configuration_test,$(BASE)))
-$(eval $(call test,masks_test,$(BASE) compression/masks.py $(GOLDEN)))
+$(eval $(call test,masks_test,$(BASE) compression/common/masks.py $(GOLDEN)))
 $(eval $(call test,files_test,$(BASE)))
 $(eval $(call test,npz_test,$(BASE)))
 $(eval $(call test,errors_test,$(filter compression/%,$(EVERYTHING)) $(MODELS)))
-$(eval $(call test,program_test,$(BASE) compression/program.py))
+$(eval $(call test,program_test,$(BASE) compression/common/program.py))
 $(eval $(call test,jobs_test,$(BASE) $(addprefix compression/,jobs.py program.py)))
 $(eval $(call test,datasets/codes_test,$(DATASETS)))
 $(eval $(call test,datasets/code_archives_test,$(DATASETS)))
 $(eval $(call test,datasets/hard_tiles_test,$(DATASETS)))
-$(eval $(call test,datasets/images_test,$(DATASETS) tests/datasets/examples.py))
+$(eval $(call test,datasets/images_test,$(DATASETS) tests/images/examples.py))
 $(eval $(call test,datasets/mine_tiles_test,$(sources.compression/datasets/mine_tiles)))
 $(eval $(call test,datasets/mining_test,$(DATASETS)))
-$(eval $(call test,datasets/pixels_test,$(DATASETS) tests/datasets/examples.py))
+$(eval $(call test,datasets/pixels_test,$(DATASETS) tests/images/examples.py))
 $(eval $(call test,datasets/record_source_test,$(DATASETS)))
 $(eval $(call test,datasets/shards_test,$(DATASETS)))
 $(eval $(call test,datasets/synthetic_codes_test,$(DATASETS)))
 $(eval $(call test,datasets/tile_records_test,$(DATASETS)))
 $(eval $(call test,datasets/tiles_test,$(DATASETS)))
-$(eval $(call test,entropy_coder/integer_progressive_test,$(ENTROPY_CODER) $(GOLDEN) $(addprefix tests/entropy_coder/,progressive_reference.py progressive_test.py)))
+$(eval $(call test,entropy_coder/integer_progressive_test,$(ENTROPY_CODER) $(GOLDEN) $(addprefix tests/entropy/bits/,progressive_reference.py progressive_test.py)))
 $(eval $(call test,entropy_coder/packed_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/configs_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/models_test,$(ENTROPY_CODER)))
@@ -142,7 +142,7 @@ $(eval $(call test,entropy_coder/orders_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/range_coder_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/range_decoder_test,$(ENTROPY_CODER)))
 $(eval $(call test,entropy_coder/progressive_test,$(ENTROPY_CODER) $(GOLDEN)))
-$(eval $(call test,fuzz/mutated_files_test,$(CODEC) $(addprefix tests/entropy_coder/,examples.py)))
+$(eval $(call test,fuzz/mutated_files_test,$(CODEC) $(addprefix tests/entropy/bits/,examples.py)))
 $(eval $(call test,entropy_coder/threads_test,$(ENTROPY_CODER)))
 $(eval $(call test,metrics/published_test,$(METRICS)))
 $(eval $(call test,metrics/bjontegaard_test,$(METRICS)))
@@ -153,12 +153,12 @@ $(eval $(call test,metrics/psnr_test,$(METRICS)))
 $(eval $(call test,metrics/ssim_test,$(METRICS)))
 $(eval $(call test,metrics/ms_ssim_test,$(METRICS)))
 $(eval $(call test,metrics/release_ms_ssim_test,$(METRICS)))
-$(eval $(call test,tools/tflite_decode_test,$(sort $(sources.tools/tflite_decode) $(EXPORTING)) tests/entropy_coder/examples.py tests/exporting/examples.py $(DATA_DIRS)))
+$(eval $(call test,tools/tflite_decode_test,$(sort $(sources.tools/tflite_decode) $(EXPORTING)) tests/entropy/bits/examples.py tests/exporting/examples.py $(DATA_DIRS)))
 $(eval $(call test,tools/msssim_test,$(sources.tools/msssim)))
 $(eval $(call test,tools/encoder_test,$(sources.tools/encoder) tests/programs.py))
 $(eval $(call test,tools/decoder_test,$(sources.tools/decoder) tests/programs.py))
 $(eval $(call test,tools/test_sources_test,$(sources.tools/test_sources)))
-$(eval $(call test,tools/compare_entropy_coders_test,$(sources.tools/compare_entropy_coders) tests/entropy_coder/examples.py))
+$(eval $(call test,tools/compare_entropy_coders_test,$(sources.tools/compare_entropy_coders) tests/entropy/bits/examples.py))
 $(eval $(call test,tools/compare_architectures_test,$(sources.tools/compare_architectures) tests/programs.py))
 $(eval $(call test,tools/compare_tflite_test,$(sources.tools/compare_tflite) $(addprefix tests/,programs.py exporting/examples.py)))
 $(eval $(call test,tools/gen_synthetic_dataset_test,$(sources.tools/gen_synthetic_dataset)))
@@ -204,8 +204,8 @@ $(eval $(call test,evaluation/tables_test,$(EVALUATION_TEST)))
 $(eval $(call test,evaluation/throughput_test,$(EVALUATION_TEST)))
 $(eval $(call test,evaluation/workers_test,$(EVALUATION_TEST)))
 $(eval $(call test,evaluate_test,$(sources.compression/evaluate) tests/programs.py))
-$(eval $(call test,benchmark_test,$(IMAGE_CODER) $(ENTROPY_CODER) compression/benchmark.py tests/entropy_coder/examples.py))
-$(eval $(call test,contact_sheet_test,$(BASE) compression/contact_sheet.py))
+$(eval $(call test,benchmark_test,$(IMAGE_CODER) $(ENTROPY_CODER) compression/common/timing.py tests/entropy/bits/examples.py))
+$(eval $(call test,contact_sheet_test,$(BASE) compression/reporting/contact_sheet.py))
 $(eval $(call test,exporting/benchmark_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/checks_test,$(EXPORTING_TEST)))
 $(eval $(call test,exporting/checksums_test,$(EXPORTING_TEST)))
@@ -245,7 +245,7 @@ $(eval $(call test,training/config_test,$(TRAINING_TEST)))
 $(eval $(call test,training/console_test,$(TRAINING_TEST)))
 $(eval $(call test,training/curriculum_test,$(TRAINING_TEST)))
 $(eval $(call test,training/entropy_config_test,$(TRAINING_TEST)))
-$(eval $(call test,training/entropy_run_test,$(TRAINING_TEST) compression/entropy_coder/train.py tools/entropy_coder_single.py))
+$(eval $(call test,training/entropy_run_test,$(TRAINING_TEST) compression/train_entropy.py tools/entropy_coder_single.py))
 $(eval $(call test,training/entropy_trainer_test,$(TRAINING_TEST)))
 $(eval $(call test,training/muon_test,$(TRAINING_TEST)))
 $(eval $(call test,training/pipeline_test,$(TRAINING_TEST)))

@@ -21,16 +21,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 __version__ = "0.1.0"
 
 _EXPORTS = {
-  "Codec": "compression.codec",
-  "load": "compression.codec",
-  "models": "compression.registry",
-  "CompressionError": "compression.errors",
-  "ConfigError": "compression.errors",
-  "FormatError": "compression.errors",
-  "ImageError": "compression.errors",
-  "ModelError": "compression.errors",
-  "OutputError": "compression.errors",
-  "RangeError": "compression.errors",
+  "Codec": "compression.codecs.recurrent.codec",
+  "load": "compression.codecs.recurrent.codec",
+  "models": "compression.codecs.model_folders",
+  "CompressionError": "compression.common.errors",
+  "ConfigError": "compression.common.errors",
+  "FormatError": "compression.common.errors",
+  "ImageError": "compression.common.errors",
+  "ModelError": "compression.common.errors",
+  "OutputError": "compression.common.errors",
+  "RangeError": "compression.common.errors",
 }
 
 __all__ = sorted(_EXPORTS)

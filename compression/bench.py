@@ -23,16 +23,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from compression import benchmark, program, registry
-from compression.errors import ImageError
+from compression.codecs import model_folders
+from compression.common import program, timing
+from compression.common.errors import ImageError
 
 if TYPE_CHECKING:
-  from compression.codec import Codec
+  from compression.codecs.recurrent.codec import Codec
 
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos (default: a sample photo)")
 _WIDTHS = flags.DEFINE_list("widths", ["0.25", "1"], "widths at which a step is measured")
 _REPEAT = flags.DEFINE_integer("repeat", 5, "measurements of which the median counts", 1, 1000)
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 
 _ITERATIONS = (1, 8, 16)
 _CODED_ITERATIONS = (8, 16)
@@ -44,7 +45,7 @@ def _print_steps(rate: float) -> None:
   print("  width  precision         encoder          decoder")
   for text in _WIDTHS.value:
     for precision in ("float32", "mixed_bfloat16"):
-      s = benchmark.step(float(text), rate, _REPEAT.value, precision)
+      s = timing.step(float(text), rate, _REPEAT.value, precision)
       print(
         f"  {text:>5}  {precision:14}{s.encoder:9.3f} {s.encoder_share:5.0%}"
         f"{s.decoder:11.3f} {s.decoder_share:5.0%}",
@@ -53,7 +54,7 @@ def _print_steps(rate: float) -> None:
 
 
 def _photos() -> list[np.ndarray]:
-  from compression.datasets.images import read_photo
+  from compression.images.photos import read_photo
 
   if _IMAGES.value is not None:
     return [read_photo(name).image for name in program.expand([_IMAGES.value])]
@@ -61,11 +62,11 @@ def _photos() -> list[np.ndarray]:
     import skimage.data
   except ImportError:
     raise ImageError("the sample photo is in scikit-image; install it or give --images") from None
-  return [np.tile(skimage.data.astronaut(), (1, 2, 1))[: benchmark.HEIGHT, : benchmark.WIDTH]]
+  return [np.tile(skimage.data.astronaut(), (1, 2, 1))[: timing.HEIGHT, : timing.WIDTH]]
 
 
 def _print_codec(photos: list[np.ndarray]) -> None:
-  from compression.codec import load
+  from compression.codecs.recurrent.codec import load
 
   start = time.perf_counter()
   codec = load(_MODEL.value)
@@ -94,8 +95,8 @@ def _print_entropy_coding(codec: Codec, photo: np.ndarray) -> None:
   print("  iterations    encode    decode  decoder network  decode / network     MiB")
   for iterations in _CODED_ITERATIONS:
     bits = every[: min(iterations, len(every))]
-    found = benchmark.entropy_coding(codec.entropy_coder(), bits, _REPEAT.value)
-    network = benchmark.measure(lambda: list(codec.decode(bits))[-1], _REPEAT.value)  # noqa: B023
+    found = timing.entropy_coding(codec.entropy_coder(), bits, _REPEAT.value)
+    network = timing.measure(lambda: list(codec.decode(bits))[-1], _REPEAT.value)  # noqa: B023
     print(
       f"  {len(bits):10}{found.encode:10.3f}{found.decode:10.3f}{network:17.3f}"
       f"{found.decode / network:18.2f}{found.memory / 2**20:8.0f}",
@@ -105,7 +106,7 @@ def _print_entropy_coding(codec: Codec, photo: np.ndarray) -> None:
 
 def _print_exports(photo: np.ndarray) -> None:
   """The decoders of an export, on the same bits and as many threads as the Python API has."""
-  from compression.codec import load
+  from compression.codecs.recurrent.codec import load
   from compression.exporting import VARIANTS, saved_model, tflite
   from compression.exporting import benchmark as exports
 
@@ -132,7 +133,7 @@ def _print_start_up() -> None:
     "codec.decompress(codec.compress(numpy.zeros([16, 16, 3], numpy.uint8), 2))"
   )
   seconds = [
-    benchmark.measure(lambda: subprocess.run([*run, code], check=True), 3)  # noqa: B023
+    timing.measure(lambda: subprocess.run([*run, code], check=True), 3)  # noqa: B023
     for code in (tensorflow, whole)
   ]
   print(
@@ -142,7 +143,7 @@ def _print_start_up() -> None:
 
 def main(argv: list[str]) -> None:
   program.require(argv)
-  registry.find(_MODEL.value)
+  model_folders.find(_MODEL.value)
   _print_start_up()  # first: what this process does later would slow the others down
 
   import tensorflow as tf
@@ -152,7 +153,7 @@ def main(argv: list[str]) -> None:
   _print_codec(photos)
   memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
   print(f"peak memory {memory:.2f} GiB")
-  rate = benchmark.plain_rate(_REPEAT.value)
+  rate = timing.plain_rate(_REPEAT.value)
   _print_exports(photos[0])
   print(f"\n{os.cpu_count()} processors; plain float32 3x3 convolutions: {rate:.0f} GFLOP/s")
   _print_steps(rate)

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from compression import container, jobs, program, registry
-from compression.image_coder.config import DEFAULT_ITERATIONS, MAX_ITERATIONS
+from compression.codecs import model_folders
+from compression.codecs.recurrent.config import DEFAULT_ITERATIONS, MAX_ITERATIONS
+from compression.common import jobs, program
+from compression.formats import rnic
 
 if TYPE_CHECKING:
-  from compression.codec import Codec, Compressed
+  from compression.codecs.recurrent.codec import Codec, Compressed
 
 
 _ITERATIONS = flags.DEFINE_integer(
@@ -46,13 +48,13 @@ _TARGET_MS_SSIM = flags.DEFINE_float(
   lower_bound=0,
   upper_bound=1,
 )
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 _PRECISION = jobs.define_precision_flag()
 _OUTPUTS = jobs.define_output_flags()
 _ENTROPY_CODER = flags.DEFINE_enum(
   "entropy_coder",
   None,
-  list(container.ENTROPY_CODERS.values()),
+  list(rnic.ENTROPY_CODERS.values()),
   "learned: the model's, smaller files; none: the bits as they are (default: learned, if the model"
   " has one)",
 )
@@ -65,20 +67,20 @@ def main(argv: list[str]) -> int:
   if len(chosen) > 1:
     raise program.UsageError(f"--{chosen[0]} and --{chosen[1]} exclude each other")
   todo = jobs.plan(program.expand(argv), ".rnic", _OUTPUTS)
-  registry.find(_MODEL.value)
+  model_folders.find(_MODEL.value)
   return jobs.run(todo, _compress, "photo")
 
 
 @functools.lru_cache(maxsize=1)
 def _codec() -> Codec:
   """The model, loaded when the first photo has been read: what is wrong with it comes first."""
-  from compression.codec import load
+  from compression.codecs.recurrent.codec import load
 
   return load(_MODEL.value, _PRECISION.value)
 
 
 def _compress(job: jobs.Job) -> None:
-  from compression.datasets.images import read_photo
+  from compression.images.photos import read_photo
 
   jobs.check_target(job.target, _OUTPUTS)
   photo = read_photo(*jobs.open_source(job.source))
@@ -99,7 +101,7 @@ def _compress(job: jobs.Job) -> None:
 
 def _by_target(codec: Codec, image: Any) -> Compressed:
   from compression import metrics
-  from compression.codec import Compressed
+  from compression.codecs.recurrent.codec import Compressed
 
   coder = _ENTROPY_CODER.value
   pixels = image.shape[0] * image.shape[1]

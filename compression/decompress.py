@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from compression import container, jobs, program, registry
-from compression.errors import FormatError
+from compression.codecs import model_folders
+from compression.common import jobs, program
+from compression.common.errors import FormatError
+from compression.formats import rnic
 
 if TYPE_CHECKING:
-  from compression.codec import Codec
+  from compression.codecs.recurrent.codec import Codec
 
 _ITERATIONS = flags.DEFINE_integer(
-  "iterations", None, "use only the first so many", lower_bound=1, upper_bound=container.MAX_LAYERS
+  "iterations", None, "use only the first so many", lower_bound=1, upper_bound=rnic.MAX_LAYERS
 )
 _ALL_ITERATIONS = flags.DEFINE_bool(
   "all_iterations", False, "write the image after each iteration, as NAME_01.png and so on"
@@ -53,20 +55,20 @@ def main(argv: list[str]) -> int:
   if _ALL_ITERATIONS.value and any(job.target == program.STDIO for job in todo):
     raise program.UsageError("--all_iterations writes several files; name them with --output")
   if _MODEL.value is not None:
-    registry.find(_MODEL.value)
+    model_folders.find(_MODEL.value)
   return jobs.run(todo, _decompress, "file")
 
 
 def _decompress(job: jobs.Job) -> None:
   data = jobs.read_source(job.source)
-  header = container.read_header(data)
+  header = rnic.read_header(data)
   names = targets(job.target, header.layers) if _ALL_ITERATIONS.value else [job.target]
   for name in names:
     jobs.check_target(name, _OUTPUTS)
   # The model that --model names, else the one that the file was made with.
-  codec = _codec(_MODEL.value or str(registry.find_by_id(header.model_id).folder))
+  codec = _codec(_MODEL.value or str(model_folders.find_by_id(header.model_id).folder))
 
-  from compression.datasets.images import encode_png
+  from compression.images.photos import encode_png
 
   start = time.perf_counter()
   if _ALL_ITERATIONS.value:
@@ -90,7 +92,7 @@ def _decompress(job: jobs.Job) -> None:
 
 @functools.cache
 def _codec(name: str) -> Codec:
-  from compression.codec import load
+  from compression.codecs.recurrent.codec import load
 
   return load(name, _PRECISION.value)
 

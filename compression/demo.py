@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from compression import container, program, registry
-from compression.contact_sheet import Row, Version, draw
-from compression.errors import ImageError
-from compression.files import atomic_write, make_folder
+from compression.codecs import model_folders
+from compression.common import program
+from compression.common.errors import ImageError
+from compression.common.files import atomic_write, make_folder
+from compression.formats import rnic
+from compression.reporting.contact_sheet import Row, Version, draw
 from compression.reporting.opponents import Opponent
 
 if TYPE_CHECKING:
-  from compression.datasets.images import Photo
+  from compression.images.photos import Photo
 
 _IMAGE = flags.DEFINE_string("image", None, "the photo (default: one that scikit-image ships)")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "demo", "where the files go; made if need be")
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 
 _SHOWN = (1, 2, 4, 8, 16)
 
@@ -34,15 +36,15 @@ _SHOWN = (1, 2, 4, 8, 16)
 def main(argv: list[str]) -> int:
   program.require(argv)
   photo, name = _photo()
-  registry.find(_MODEL.value)
+  model_folders.find(_MODEL.value)
   folder = make_folder(_OUTPUT_DIR.value)
 
-  from compression.codec import load
-  from compression.datasets.images import write_png
+  from compression.codecs.recurrent.codec import load
+  from compression.images.photos import write_png
 
   codec = load(_MODEL.value)
   data = codec.compress(photo.image, codec.config.iterations)
-  ends = container.layer_ends(data)
+  ends = rnic.layer_ends(data)
   file = folder / f"{name}.rnic"
   with atomic_write(file) as output:
     output.write(data)
@@ -61,7 +63,7 @@ def main(argv: list[str]) -> int:
 
 
 def _photo() -> tuple[Photo, str]:
-  from compression.datasets.images import Photo, read_photo
+  from compression.images.photos import Photo, read_photo
 
   if _IMAGE.value is not None:
     return read_photo(_IMAGE.value), pathlib.Path(_IMAGE.value).stem

@@ -24,17 +24,18 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from compression import jobs, program, registry
-from compression.files import atomic_write, check_output
+from compression.codecs import model_folders
+from compression.common import jobs, program
+from compression.common.files import atomic_write, check_output
 
 if TYPE_CHECKING:
-  from compression.evaluation.codecs import ImageCodec
+  from compression.codecs.base import ImageCodec
   from compression.evaluation.points import Point
   from compression.evaluation.results import Results
   from compression.evaluation.throughput import Throughput
 
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos")
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 _CODECS = flags.DEFINE_list(
   "codecs",
   None,
@@ -59,11 +60,12 @@ def main(argv: list[str]) -> None:
   if _CSV.value is not None:
     check_output(_CSV.value, _OVERWRITE.value)
 
-  from compression.evaluation import catalog, plots, runner
+  from compression.codecs import registry
+  from compression.evaluation import plots, runner
 
   if _OUTPUT_DIR.value is not None:
     plots.check()
-  codecs, missing = catalog.find_all(_CODECS.value or [_MODEL.value], _PRECISION.value)
+  codecs, missing = registry.find_all(_CODECS.value or [_MODEL.value], _PRECISION.value)
   for line in missing:
     program.warn(f"left out: {line}")
   photos = runner.name_photos(files)

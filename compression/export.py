@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from compression import files, program, registry
-from compression.errors import ConfigError
+from compression.codecs import model_folders
+from compression.common import files, program
+from compression.common.errors import ConfigError
 from compression.exporting import EXPORTED, INT8, TFLITE_FOLDER, VARIANTS
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ ranges hardly change with more, and the time it takes does."""
 _FORMATS = ("saved_model", "tflite")
 _CHOICES = (*_FORMATS, "all")
 
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 _EXPORT_DIR = flags.DEFINE_string("export_dir", None, "the folder to write; made if need be")
 _FORMAT = flags.DEFINE_string("format", _CHOICES[0], f"what to write: {', '.join(_CHOICES)}")
 _PHOTOS = flags.DEFINE_string(
@@ -54,10 +55,10 @@ def main(argv: list[str]) -> None:
   formats = _FORMATS if _FORMAT.value == "all" else (_FORMAT.value,)
   photos = _chosen_photos()
   variants = _chosen_variants(photos)
-  registry.find(_MODEL.value)
+  model_folders.find(_MODEL.value)
   program.end_cleanly_when_terminated()
   with files.atomic_folder(target, _OVERWRITE.value, EXPORTED) as folder:
-    from compression.codec import load
+    from compression.codecs.recurrent.codec import load
 
     codec = load(_MODEL.value)
     if "saved_model" in formats:
@@ -97,7 +98,7 @@ def _crops(names: list[str]) -> list[np.ndarray]:
   """The middle of each photo, all of one size, as the converter takes no others."""
   import numpy as np
 
-  from compression.datasets.images import read_photo
+  from compression.images.photos import read_photo
 
   crops = []
   for name in names:

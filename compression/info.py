@@ -5,8 +5,10 @@ python -m compression.info photo.rnic [more.rnic ...]
 
 from __future__ import annotations
 
-from compression import container, jobs, program, registry
-from compression.errors import ModelError
+from compression.codecs import model_folders
+from compression.common import jobs, program
+from compression.common.errors import ModelError
+from compression.formats import rnic
 
 
 def main(argv: list[str]) -> int:
@@ -16,15 +18,15 @@ def main(argv: list[str]) -> int:
 
 def _describe(job: jobs.Job) -> None:
   data = jobs.read_source(job.source)
-  contents = container.read(data)
+  contents = rnic.read(data)
   header = contents.header
   pixels = header.height * header.width
   try:
-    model = registry.find_by_id(header.model_id).name
+    model = model_folders.find_by_id(header.model_id).name
   except ModelError:
     model = "not installed"
   tiles = f"{header.tile * 16} pixels, {header.halo * 16} of context" if header.tile else "none"
-  coder = container.ENTROPY_CODERS[header.entropy_coder]
+  coder = rnic.ENTROPY_CODERS[header.entropy_coder]
   if header.tables_id:
     coder += f" (version {header.tables_id:04x})"
   rows = [
@@ -40,7 +42,7 @@ def _describe(job: jobs.Job) -> None:
   for name, value in rows:
     print(f"  {name:14}{value}")
   print("  iteration   bytes    bpp up to it")
-  for number, end in enumerate(container.layer_ends(data), 1):
+  for number, end in enumerate(rnic.layer_ends(data), 1):
     print(f"  {number:9}{len(contents.payloads[number - 1]):8}{8 * end / pixels:12.3f}")
 
 

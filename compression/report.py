@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from compression import jobs, program, registry
-from compression.errors import ImageError
-from compression.files import atomic_write, check_output
+from compression.codecs import model_folders
+from compression.common import jobs, program
+from compression.common.errors import ImageError
+from compression.common.files import atomic_write, check_output
 
 if TYPE_CHECKING:
   from compression.reporting.photos import Shown
 
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos")
 _OUTPUT = flags.DEFINE_string("output", None, "the HTML file to write")
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 _PRECISION = jobs.define_precision_flag()
 _EVALUATION = flags.DEFINE_string(
   "evaluation", None, "a folder of compression.evaluate: its curves and tables are shown"
@@ -45,10 +46,10 @@ def main(argv: list[str]) -> None:
   pattern, output = program.require(argv, _IMAGES, _OUTPUT)
   files = program.expand([pattern])[: _MAX_IMAGES.value]
   check_output(output, _OVERWRITE.value)
-  registry.find(_MODEL.value)
+  model_folders.find(_MODEL.value)
 
-  from compression.datasets.images import read_photo
   from compression.evaluation import plots
+  from compression.images.photos import read_photo
   from compression.reporting import curves
 
   plots.check()
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> None:
 
   if evaluation is None:
     evaluation = curves.Evaluation([point for photo in shown for point in photo.points])
-  model = registry.find(_MODEL.value).name
+  model = model_folders.find(_MODEL.value).name
   text = page.render(model, shown, curves.draw(evaluation), curves.tabulate(evaluation, model))
   with atomic_write(output, _OVERWRITE.value) as target:
     target.write(text.encode())
@@ -73,8 +74,8 @@ def _show(files: list[str], with_points: bool) -> list[Shown]:
   """The photos through the model; a bar on a terminal."""
   from tqdm import tqdm
 
-  from compression.codec import load
-  from compression.datasets.images import read_photo
+  from compression.codecs.recurrent.codec import load
+  from compression.images.photos import read_photo
   from compression.reporting import photos, pictures
 
   codec = load(_MODEL.value, _PRECISION.value)

@@ -21,8 +21,8 @@ from concurrent import futures
 
 from absl import flags
 
-from compression import program
-from compression.errors import CompressionError
+from compression.common import program
+from compression.common.errors import CompressionError
 
 _MODEL_BASE_PATH = flags.DEFINE_string(
   "model_base_path", None, "a folder of models, as an export is, or of the versions of one model"

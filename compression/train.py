@@ -32,9 +32,9 @@ from typing import Any
 
 from absl import flags
 
-from compression import program
-from compression.errors import ConfigError
-from compression.image_coder.config import FRAMEWORKS, MAX_ITERATIONS, UNITS, CodecConfig
+from compression.codecs.recurrent.config import FRAMEWORKS, MAX_ITERATIONS, UNITS, CodecConfig
+from compression.common import program
+from compression.common.errors import ConfigError
 from compression.training import config as config_lib
 from compression.training import console
 from compression.training.config import TrainConfig
@@ -98,7 +98,7 @@ def main(argv: list[str]) -> int:
     raise program.UsageError("--train_glob or --train_records is missing; --help shows the usage")
   config_lib.check_resumable(experiment, folder)
 
-  from compression.training.run import Console, train
+  from compression.training.loop import Console, train
 
   talk = Console(console.say, program.warn, on_terminal=sys.stderr.isatty())
   return console.exit_status(train(experiment, folder, talk))

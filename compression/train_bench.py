@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from compression import program
-from compression.errors import ConfigError, ImageError
-from compression.image_coder.config import CodecConfig
+from compression.codecs.recurrent.config import CodecConfig
+from compression.common import program
+from compression.common.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
-  from compression.training.benchmark import Candidate
+  from compression.training.bench import Candidate
 
 _WIDTHS = flags.DEFINE_list("widths", ["0.25", "0.5", "1"], "widths at which steps are measured")
 _REPEAT = flags.DEFINE_integer("repeat", 5, "steps of which the median counts", 1, 1000)
@@ -38,20 +38,20 @@ _LARGE_PATCHES = (8, 64)
 
 
 def _print_precisions(widths: list[float]) -> None:
-  from compression.training import benchmark
+  from compression.training import bench
 
   print(f"Steps of {_ITERATIONS} iterations:")
   for width in widths:
     _print_table(
       {
-        f"{width:g}, {name}": benchmark.candidate(width, _ITERATIONS, precision)
-        for name, precision in benchmark.PRECISIONS.items()
+        f"{width:g}, {name}": bench.candidate(width, _ITERATIONS, precision)
+        for name, precision in bench.PRECISIONS.items()
       }
     )
 
 
 def _print_curriculum(width: float) -> None:
-  from compression.training import benchmark
+  from compression.training import bench
   from compression.training.config import TrainConfig
   from compression.training.curriculum import Curriculum
 
@@ -59,56 +59,53 @@ def _print_curriculum(width: float) -> None:
   print(f"\nSteps of the stages of the curriculum, width {width:g}:")
   iterations = sorted((stage.iterations for stage in curriculum.stages), reverse=True)
   speeds = _print_table(
-    {f"{count} iterations": benchmark.candidate(width, count) for count in iterations}
+    {f"{count} iterations": bench.candidate(width, count) for count in iterations}
   )
   seconds = {count: 1 / speed for count, speed in zip(iterations, speeds)}
-  share = benchmark.curriculum_share(curriculum, seconds)
+  share = bench.curriculum_share(curriculum, seconds)
   print(f"  {TrainConfig.curriculum} takes {share:.0%} of the time of {iterations[0]} throughout")
 
 
 def _print_optimizers(width: float) -> None:
-  from compression.training import benchmark
+  from compression.training import bench
 
   print(f"\nOptimizers, width {width:g}, {_ITERATIONS} iterations:")
   _print_table(
-    {name: benchmark.candidate(width, _ITERATIONS, optimizer=name) for name in ("muon", "adam")}
+    {name: bench.candidate(width, _ITERATIONS, optimizer=name) for name in ("muon", "adam")}
   )
 
 
 def _print_gates(width: float) -> None:
-  from compression.training import benchmark
+  from compression.training import bench
 
   print(f"\nGates of the recurrent unit, width {width:g}, {_ITERATIONS} iterations:")
-  candidates = {"as they are": benchmark.candidate(width, _ITERATIONS)}
-  with benchmark.separate_convolutions():
-    candidates["W x and U h apart"] = benchmark.candidate(width, _ITERATIONS)
-  with benchmark.stacked_gates():
-    candidates["all gates at once"] = benchmark.candidate(width, _ITERATIONS)
+  candidates = {"as they are": bench.candidate(width, _ITERATIONS)}
+  with bench.separate_convolutions():
+    candidates["W x and U h apart"] = bench.candidate(width, _ITERATIONS)
+  with bench.stacked_gates():
+    candidates["all gates at once"] = bench.candidate(width, _ITERATIONS)
   _print_table(candidates)
 
 
 def _print_batches(width: float, paths: list[str]) -> None:
-  from compression.training import benchmark
+  from compression.training import bench
 
   print(f"\nBatches, width {width:g}, {_ITERATIONS} iterations:")
-  batches = [benchmark.DEFAULT_BATCH, benchmark.Batch(*_LARGE_PATCHES)]
+  batches = [bench.DEFAULT_BATCH, bench.Batch(*_LARGE_PATCHES)]
   names = [f"{batch.size} of {batch.side}x{batch.side}" for batch in batches]
   speeds = _print_table(
-    {
-      name: benchmark.candidate(width, _ITERATIONS, batch=batch)
-      for name, batch in zip(names, batches)
-    }
+    {name: bench.candidate(width, _ITERATIONS, batch=batch) for name, batch in zip(names, batches)}
   )
   for name, batch, speed in zip(names, batches, speeds):
-    made = benchmark.input_batches(paths, batch)
+    made = bench.input_batches(paths, batch)
     print(f"  input: {name}, {made:.0f} batches/s, {made / speed:.0f} times as many as steps")
 
 
 def _print_table(candidates: dict[str, Candidate]) -> list[float]:
   """A line for each, with the ratio to the first; returns their steps a second."""
-  from compression.training import benchmark
+  from compression.training import bench
 
-  speeds = benchmark.steps_per_second(list(candidates.values()), _REPEAT.value)
+  speeds = bench.steps_per_second(list(candidates.values()), _REPEAT.value)
   print(f"  {'':24}{'start s':>9}{'steps/s':>10}{'ratio':>7}")
   for (name, each), speed in zip(candidates.items(), speeds):
     ratio = speed / speeds[0]

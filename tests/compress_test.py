@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 import compression
-from compression import container
-from compression.image_coder.config import DEFAULT_ITERATIONS
+from compression.codecs.recurrent.config import DEFAULT_ITERATIONS
+from compression.formats import rnic
 from compression.metrics import ms_ssim, psnr
 from tests import programs
 
@@ -48,7 +48,7 @@ def test_what_was_done_to_the_photo_and_to_the_target_is_noted(
   flags = ["--model=mobile", "--entropy_coder=none", "--target_bytes=50"]
   status, out, err = _compress(photo_folder, "small.png", *flags)
   assert (status, err) == (0, "")
-  contents = container.read((photo_folder / "small.rnic").read_bytes())
+  contents = rnic.read((photo_folder / "small.rnic").read_bytes())
   assert (contents.header.entropy_coder, contents.header.layers) == (0, 1)
   assert "33x17 pixels, 1 iterations, 62 bytes, " in out  # 32, and 6 + 2 x 3 blocks of 4
   notes = "transparency composited on white; one iteration takes 62 bytes, more than the target"
@@ -90,7 +90,7 @@ def test_nothing_is_overwritten_unless_asked(photo_folder: pathlib.Path) -> None
   _fails(photo_folder, "error: photo.rnic: exists already; --overwrite replaces it", "photo.png")
   status, _, err = _compress(photo_folder, "photo.png", "--overwrite", "--entropy_coder=none")
   assert (status, err) == (0, "")
-  assert container.read(target.read_bytes()).header.layers == DEFAULT_ITERATIONS
+  assert rnic.read(target.read_bytes()).header.layers == DEFAULT_ITERATIONS
   assert _files(photo_folder) == {"photo.png", "photo.rnic"}
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import compression
-from compression import container
+from compression.formats import rnic
 from compression.metrics import psnr
 from tests import programs
 
@@ -114,8 +114,8 @@ def test_wrong_usage_is_one_line_and_status_2(folder: pathlib.Path) -> None:
 
 
 def test_bad_input_is_one_line_and_status_1(folder: pathlib.Path, data: bytes) -> None:
-  header, payloads, *_ = container.read(data)
-  stranger = container.write(header._replace(model_id=bytes(range(1, 9))), payloads)
+  header, payloads, *_ = rnic.read(data)
+  stranger = rnic.write(header._replace(model_id=bytes(range(1, 9))), payloads)
   (folder / "stranger.rnic").write_bytes(stranger)
   (folder / "text.rnic").write_text("not a photo")
   (folder / "a").write_text("not a photo")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compression.evaluation.pillow_codecs import NAMES, PillowCodec
+from compression.codecs.pillow import NAMES, PillowCodec
 from tests import programs
 
 PLOTS = {

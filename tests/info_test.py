@@ -7,8 +7,9 @@ import pathlib
 
 import pytest
 
-from compression import container, registry
-from compression.container import Header
+from compression.codecs import model_folders
+from compression.formats import rnic
+from compression.formats.rnic import Header
 from tests import programs
 
 PAYLOADS = (b"first", b"second", b"3")
@@ -16,7 +17,7 @@ LEARNED = Header(
   height=165,
   width=213,
   layers=3,
-  model_id=registry.model_id(registry.find()),
+  model_id=model_folders.model_id(model_folders.find()),
   entropy_coder=1,
   tables_id=0x00AB,
 )
@@ -30,7 +31,7 @@ _fails = functools.partial(programs.fails, "compression.info")
 def folder(tmp_path: pathlib.Path) -> pathlib.Path:
   """With a file; TensorFlow is not installed there."""
   programs.hide(tmp_path, "tensorflow")
-  (tmp_path / "photo.rnic").write_bytes(container.write(LEARNED, PAYLOADS))
+  (tmp_path / "photo.rnic").write_bytes(rnic.write(LEARNED, PAYLOADS))
   return tmp_path
 
 
@@ -53,7 +54,7 @@ photo.rnic
 
 
 def test_tiles_and_models_that_are_not_installed(folder: pathlib.Path) -> None:
-  data = container.write(TILED, PAYLOADS)
+  data = rnic.write(TILED, PAYLOADS)
   status, out, err = programs.pipe("compression.info", folder, data, "-")
   assert (status, err) == (0, "")
   rows = out.decode().splitlines()
@@ -90,7 +91,7 @@ def test_damage_is_told_and_the_whole_layers_are_listed(folder: pathlib.Path) ->
 def test_what_is_no_such_file_is_named_and_the_others_are_described(folder: pathlib.Path) -> None:
   (folder / "a").write_text("not an image")  # a name that messages contain by chance
   (folder / "empty").touch()
-  (folder / "header").write_bytes((folder / "photo.rnic").read_bytes()[: container.HEADER_BYTES])
+  (folder / "header").write_bytes((folder / "photo.rnic").read_bytes()[: rnic.HEADER_BYTES])
   status, out, err = _info(folder, "a", "empty", "header", "hide", "photo.rnic")
   assert status == 1
   assert out.startswith("photo.rnic\n")

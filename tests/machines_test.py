@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import compression
-from compression import container
+from compression.formats import rnic
 from tests.machines import MACHINES
 
 TOLERANCE = 1
@@ -21,13 +21,13 @@ _DECODE = """
 import pathlib, sys
 import numpy as np
 import compression
-from compression import container
+from compression.formats import rnic
 folder = pathlib.Path(sys.argv[1])
 data = (folder / "photo.rnic").read_bytes()
 codec = compression.load()
-header = container.read_header(data)
+header = rnic.read_header(data)
 shape = (header.blocks_high, header.blocks_wide, codec.config.bits)
-bits = codec.entropy_coder("learned").decode(container.read(data).payloads, shape)
+bits = codec.entropy_coder("learned").decode(rnic.read(data).payloads, shape)
 np.savez(folder / "decoded.npz", bits=bits, image=codec.decompress(data))
 """
 
@@ -38,7 +38,7 @@ def test_every_machine_decodes_the_same(tmp_path: pathlib.Path, photo: np.ndarra
   image = np.ascontiguousarray(photo[20:211, 60:319])
   bits = codec.encode(image)
   data = codec.compress(image, 16)
-  assert container.ENTROPY_CODERS[container.read_header(data).entropy_coder] == "learned"
+  assert rnic.ENTROPY_CODERS[rnic.read_header(data).entropy_coder] == "learned"
   (tmp_path / "photo.rnic").write_bytes(data)
   expected = codec.decompress(data).astype(int)
   for name, variables in MACHINES.items():

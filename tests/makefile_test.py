@@ -180,7 +180,9 @@ def test_nothing_reruns_when_nothing_changed(scratch):
   assert scratch.rerun("test-fast") == set()
 
 
-@pytest.mark.parametrize("file", ["compression/errors.py", "tests/container_test.py", "Makefile"])
+@pytest.mark.parametrize(
+  "file", ["compression/common/errors.py", "tests/formats/rnic_test.py", "Makefile"]
+)
 def test_a_changed_source_reruns_its_tests_and_no_others(scratch, file):
   scratch.touch(file, NOW)
   assert scratch.made_of(file)
@@ -189,7 +191,7 @@ def test_a_changed_source_reruns_its_tests_and_no_others(scratch, file):
 
 
 def test_one_test_can_be_made_by_name(scratch):
-  for file in scratch.made_of("compression/errors.py"):
+  for file in scratch.made_of("compression/common/errors.py"):
     scratch.touch(f"{file}.py", NOW)
   assert scratch.rerun("tests/container_test") == {"tests/container_test"}
 

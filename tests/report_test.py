@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compression.codec import load
+from compression.codecs.recurrent.codec import load
 from compression.evaluation import means as means_lib
 from compression.evaluation import results
 from compression.metrics import psnr

@@ -22,7 +22,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from compression.codec import Codec
+from compression.codecs.recurrent.codec import Codec
 from compression.exporting.saved_model import export
 from tests.exporting.examples import encoded, pixels, small_codec
 from tests.serving.examples import HOST, X, save

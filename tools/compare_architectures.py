@@ -25,14 +25,14 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import program
+from compression.codecs.base import Trial
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
+from compression.codecs.recurrent.model_codecs import ModelCodec
+from compression.common import program
+from compression.common.files import atomic_write, make_folder
 from compression.evaluation import means, runner, tables, workers
-from compression.evaluation.codecs import Trial
-from compression.evaluation.model_codecs import ModelCodec
 from compression.evaluation.points import Point, measure
 from compression.evaluation.results import Results, describe_run
-from compression.files import atomic_write, make_folder
-from compression.image_coder.config import FRAMEWORKS, UNITS
 from compression.training import config as config_lib
 from compression.training import console
 from compression.training.config import Experiment
@@ -60,7 +60,7 @@ class BareModel(ModelCodec):
   """The model of a run at each of its iterations, in as many bytes as its bits would fill."""
 
   def __init__(self, folder: pathlib.Path):
-    from compression.training.trainer import MODEL
+    from compression.training.tasks.recurrent import MODEL
 
     super().__init__(str(folder / MODEL))
     self.name = folder.name
@@ -112,7 +112,7 @@ def _runs(train_glob: str, folder: pathlib.Path) -> list[Run]:
 
 
 def _train(run: Run) -> signal.Signals | None:
-  from compression.training.run import Console, train
+  from compression.training.loop import Console, train
 
   def say(line: str) -> None:
     print(f"{run.folder.name}: {line}", file=sys.stderr, flush=True)
@@ -139,7 +139,7 @@ def _compare(
 
 
 def _measure(task: tuple[pathlib.Path, pathlib.Path]) -> list[Point]:
-  from compression.datasets.images import read_photo
+  from compression.images.photos import read_photo
 
   folder, photo = task
   return measure(_model(folder), photo.name, read_photo(photo).image)

@@ -21,15 +21,18 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import program, registry
-from compression.errors import CompressionError
+from compression.codecs import model_folders
+from compression.common import program
+from compression.common.errors import CompressionError
 
 if TYPE_CHECKING:
-  from compression.entropy_coder import EntropyCoder
+  from compression.entropy.bits import EntropyCoder
 
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos")
 _CODERS = flags.DEFINE_list("coders", None, "folders that training wrote, with commas between them")
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "whose codes: a model or a folder")
+_MODEL = flags.DEFINE_string(
+  "model", model_folders.DEFAULT_MODEL, "whose codes: a model or a folder"
+)
 
 _ITERATIONS = (1, 2, 4, 8, 16)
 
@@ -38,9 +41,9 @@ def main(argv: list[str]) -> None:
   pattern, _ = program.require(argv, _IMAGES, _CODERS)
   names = program.expand([pattern])
 
-  from compression.codec import load
-  from compression.datasets.images import read_photo
-  from compression.entropy_coder import learned
+  from compression.codecs.recurrent.codec import load
+  from compression.entropy.bits import learned
+  from compression.images.photos import read_photo
 
   folders = [pathlib.Path(name) for name in _CODERS.value or []]
   coders = [learned.load(folder) for folder in folders]

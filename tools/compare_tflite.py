@@ -21,12 +21,14 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import metrics, program, registry
-from compression.errors import ModelError
+from compression import metrics
+from compression.codecs import model_folders
+from compression.common import program
+from compression.common.errors import ModelError
 
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos")
 _DECODER = flags.DEFINE_string("decoder", None, "the folder `tflite` of an export")
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "the model that was exported")
+_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "the model that was exported")
 _THREADS = flags.DEFINE_integer("threads", 1, "of TensorFlow Lite", lower_bound=1)
 
 _ITERATIONS = (1, 4, 8, 16)
@@ -45,9 +47,9 @@ def main(argv: list[str]) -> None:
 
   from tqdm import tqdm
 
-  from compression.codec import load
-  from compression.datasets.images import read_photo
+  from compression.codecs.recurrent.codec import load
   from compression.exporting import tflite, tflite_player
+  from compression.images.photos import read_photo
 
   codec = load(_MODEL.value)
   description = folder / tflite.DESCRIPTION

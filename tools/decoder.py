@@ -17,15 +17,16 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import program, registry
+from compression.codecs import model_folders
+from compression.common import program
+from compression.common.errors import FormatError
+from compression.common.files import make_folder
 from compression.datasets.code_archives import read_codes
-from compression.errors import FormatError
-from compression.files import make_folder
 
 _INPUT_CODES = flags.DEFINE_string("input_codes", None, "the file of codes")
 _OUTPUT_DIRECTORY = flags.DEFINE_string("output_directory", None, "the folder; made if need be")
 _ITERATION = flags.DEFINE_integer("iteration", -1, "the last to write, 0 to 15; -1 for all", -1, 15)
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 
 
 def main(argv: list[str]) -> None:
@@ -36,13 +37,13 @@ def main(argv: list[str]) -> None:
     raise FormatError(
       f"{source}: has iterations 0 to {len(codes.bits) - 1}, not {_ITERATION.value}"
     )
-  config = registry.read_config(registry.find(_MODEL.value))
+  config = model_folders.read_config(model_folders.find(_MODEL.value))
   if codes.bits.shape[-1] != config.bits:
     raise FormatError(f"{source}: has {codes.bits.shape[-1]} bits a block, the model {config.bits}")
   folder = make_folder(target)
 
-  from compression.codec import load
-  from compression.datasets.images import write_png
+  from compression.codecs.recurrent.codec import load
+  from compression.images.photos import write_png
 
   codec = load(_MODEL.value)
   height, width = codes.size or (None, None)

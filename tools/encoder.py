@@ -19,8 +19,9 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import program, registry
-from compression.files import atomic_write, check_output
+from compression.codecs import model_folders
+from compression.common import program
+from compression.common.files import atomic_write, check_output
 
 _INPUT_IMAGE = flags.DEFINE_string("input_image", None, "the image")
 _OUTPUT_CODES = flags.DEFINE_string(
@@ -29,21 +30,21 @@ _OUTPUT_CODES = flags.DEFINE_string(
 _ITERATION = flags.DEFINE_integer(
   "iteration", 15, "quality, 0 to 15: 0.125 * (iteration + 1) bits per pixel", 0, 15
 )
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 
 
 def main(argv: list[str]) -> None:
   source, target = program.require(argv, _INPUT_IMAGE, _OUTPUT_CODES)
   check_output(target, overwrite=True)
-  registry.find(_MODEL.value)
+  model_folders.find(_MODEL.value)
 
-  from compression.datasets.images import read_photo
+  from compression.images.photos import read_photo
 
   photo = read_photo(source)
   for note in photo.notes:
     program.warn(f"{source}: {note}")
 
-  from compression.codec import load
+  from compression.codecs.recurrent.codec import load
 
   bits = load(_MODEL.value).encode(photo.image, _ITERATION.value + 1)[:, np.newaxis]
   with atomic_write(target) as file:

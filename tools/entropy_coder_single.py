@@ -21,9 +21,10 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import program, registry
+from compression.codecs import model_folders
+from compression.common import program
+from compression.common.errors import FormatError, ModelError
 from compression.datasets.code_archives import read_codes
-from compression.errors import FormatError, ModelError
 
 _MODEL = flags.DEFINE_string("model", None, "the probability model (default: the run's)")
 _MODEL_CONFIG = flags.DEFINE_string("model_config", None, "its JSON file (default: the run's)")
@@ -71,13 +72,13 @@ def _find(checkpoint: pathlib.Path) -> tuple[pathlib.Path, str]:
 
 def _architecture(folder: pathlib.Path) -> tuple[str, Any]:
   """The name and the configuration of the model, from the flags or from the run."""
-  from compression.entropy_coder import learned, models
-  from compression.training import entropy_config
+  from compression.entropy.bits import learned, models
+  from compression.training.tasks import bits_config
 
   if _MODEL.value is not None:
     kind = models.find(_MODEL.value).config
-    return _MODEL.value, entropy_config.read(str(_MODEL_CONFIG.value), kind)
-  return learned.read_config(folder / registry.ENTROPY_CODER_FOLDER)
+    return _MODEL.value, bits_config.read(str(_MODEL_CONFIG.value), kind)
+  return learned.read_config(folder / model_folders.ENTROPY_CODER_FOLDER)
 
 
 def _code_lengths(name: str, config: Any, prefix: str, bits: np.ndarray) -> np.ndarray:
@@ -85,7 +86,7 @@ def _code_lengths(name: str, config: Any, prefix: str, bits: np.ndarray) -> np.n
   import tensorflow as tf
 
   from compression.datasets.codes import from_layers
-  from compression.entropy_coder import networks
+  from compression.entropy.bits import networks
 
   network = networks.make(name, config)
   try:

@@ -21,8 +21,8 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import program
-from compression.files import atomic_write, check_output, make_folder
+from compression.common import program
+from compression.common.files import atomic_write, check_output, make_folder
 
 DATASET = "synthetic_dataset"
 

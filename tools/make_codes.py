@@ -23,10 +23,11 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import jobs, program, registry
-from compression.errors import ImageError
-from compression.files import check_output
-from compression.image_coder.config import BLOCK, MAX_ITERATIONS
+from compression.codecs import model_folders
+from compression.codecs.recurrent.config import BLOCK, MAX_ITERATIONS
+from compression.common import jobs, program
+from compression.common.errors import ImageError
+from compression.common.files import check_output
 
 if TYPE_CHECKING:
   import numpy as np
@@ -43,7 +44,7 @@ _ITERATIONS = flags.DEFINE_integer(
 _VARIANTS = flags.DEFINE_integer(
   "variants", 1, "codes of each photo: as it is, then mirrored and cut in turns", lower_bound=1
 )
-_MODEL = flags.DEFINE_string("model", registry.DEFAULT_MODEL, "a released model or a folder")
+_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 _PRECISION = jobs.define_precision_flag()
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace the file if it exists")
 
@@ -55,7 +56,7 @@ def main(argv: list[str]) -> None:
   pattern, target = program.require(argv, _IMAGES, _OUTPUT)
   names = program.expand([pattern])
   check_output(target, _OVERWRITE.value)
-  registry.find(_MODEL.value)
+  model_folders.find(_MODEL.value)
 
   from compression.datasets.codes import write_codes
 
@@ -70,9 +71,9 @@ def main(argv: list[str]) -> None:
 
 def _codes(names: list[str], shapes: list[tuple[int, ...]]) -> Iterator[np.ndarray]:
   """The codes of the photos among these files, one at a time; notes their shapes."""
-  from compression.codec import load
+  from compression.codecs.recurrent.codec import load
   from compression.datasets.codes import from_layers
-  from compression.datasets.images import read_photo
+  from compression.images.photos import read_photo
 
   codec = load(_MODEL.value, _PRECISION.value)
   for number, name in enumerate(names, 1):

@@ -17,8 +17,8 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import program
-from compression.datasets.images import read_photo
+from compression.common import program
+from compression.images.photos import read_photo
 from compression.metrics.release_ms_ssim import release_ms_ssim
 
 _ORIGINAL_IMAGE = flags.DEFINE_string("original_image", None, "the image to compare with")

@@ -1,11 +1,11 @@
 """Prints the files of this project that a test or a program is made of: it and all that it imports.
 
-    python tools/test_sources.py tests/container_test.py
+    python tools/test_sources.py tests/formats/rnic_test.py
 
 Reads the imports, and runs nothing. Counted are
 
-*   every import in a module that is imported itself, also those inside functions;
-*   of a package that is only passed through (`compression` in `import compression.files`), the
+*   every import in a module that is imported, also those inside functions;
+*   of a package that is only passed through (`compression` in `import compression.common.files`), the
     imports that run then: those outside functions;
 *   modules named in a string, as in `[sys.executable, "-m", "compression.compress"]`; an f-string
     that begins with the name of a package and a dot stands for all the modules in it;
@@ -25,7 +25,7 @@ from collections.abc import Iterator
 PACKAGES = ("compression", "tools", "tests")
 
 # Module -> the folder with the data that it reads.
-READ_AT_RUN_TIME = {"compression/registry.py": "models"}
+READ_AT_RUN_TIME = {"compression/codecs/model_folders.py": "models"}
 
 
 def sources(path: str, root: pathlib.Path) -> set[str]:

@@ -10,10 +10,10 @@ packages numpy, pillow, absl-py, threadpoolctl and ai-edge-litert (or tflite-run
 `main` has the steps of an app, and what follows it takes them one by one. What an app in Kotlin or
 Swift takes from elsewhere is here
 
-    compression/container.py                          the file, byte by byte
-    compression/entropy_coder/integer_interlaced.py   the probabilities of its bits, all in integers
-    compression/entropy_coder/range_decoder.py        the bits
-    compression/image_coder/tiling.py                 the tiles of large images
+    compression/formats/rnic.py                          the file, byte by byte
+    compression/entropy/bits/integer_interlaced.py   the probabilities of its bits, all in integers
+    compression/entropy/range_decoder.py        the bits
+    compression/codecs/recurrent/tiling.py                 the tiles of large images
 """
 
 from __future__ import annotations
@@ -32,19 +32,21 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression import container, files, jobs, program
-from compression.datasets.images import write_png
-from compression.entropy_coder import EntropyCoder, PackedBits, learned, range_decoder
-from compression.errors import CompressionError, FormatError, ModelError
-from compression.image_coder.config import BLOCK
-from compression.image_coder.tiling import Tile, Tiling, tiles
+from compression.codecs.recurrent.config import BLOCK
+from compression.codecs.recurrent.tiling import Tile, Tiling, tiles
+from compression.common import files, jobs, program
+from compression.common.errors import CompressionError, FormatError, ModelError
+from compression.entropy import range_decoder
+from compression.entropy.bits import EntropyCoder, PackedBits, learned
+from compression.formats import rnic
+from compression.images.photos import write_png
 
 _DECODER = flags.DEFINE_string("decoder", None, "the folder `tflite` of an export")
 _VARIANT = flags.DEFINE_string("variant", "float32", "which decoder_*.tflite of the folder")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "the folder of the images; made if need be")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace images that exist")
 _ITERATIONS = flags.DEFINE_integer(
-  "iterations", None, "only the first so many", lower_bound=1, upper_bound=container.MAX_LAYERS
+  "iterations", None, "only the first so many", lower_bound=1, upper_bound=rnic.MAX_LAYERS
 )
 _THREADS = flags.DEFINE_integer("threads", None, "of TensorFlow Lite", lower_bound=1)
 
@@ -56,7 +58,7 @@ _RUNTIMES = (
 """Where a class `Interpreter` may be; TensorFlow's last, as its import takes seconds."""
 
 _MAX_MEMORY_BYTES = 16 * 2**30
-"""A file that would need more is refused before it is tried, as by `compression.codec`."""
+"""A file that would need more is refused before it is tried, as by the codec of the package."""
 
 _FLOAT_BYTES = 4
 
@@ -179,7 +181,7 @@ def _interpreter_class() -> Any:
 # For each file.
 
 
-def read_layers(data: bytes, decoder: Decoder, iterations: int | None = None) -> container.Contents:
+def read_layers(data: bytes, decoder: Decoder, iterations: int | None = None) -> rnic.Contents:
   """The payloads of the layers that are whole, and what is wrong with the rest.
 
   A file that was cut, or has not yet arrived in full, is an image of lower quality: no error.
@@ -189,7 +191,7 @@ def read_layers(data: bytes, decoder: Decoder, iterations: int | None = None) ->
       that was asked for is damaged.
     ModelError: if it was made with another model.
   """
-  header = container.read_header(data)
+  header = rnic.read_header(data)
   if header.model_id != decoder.model_id:
     raise ModelError(
       f"made with model {header.model_id.hex()};"
@@ -199,8 +201,8 @@ def read_layers(data: bytes, decoder: Decoder, iterations: int | None = None) ->
     raise FormatError(f"has {header.layers} layers; {decoder.model} makes {decoder.iterations}")
   if iterations is not None and iterations > header.layers:
     raise FormatError(f"has {header.layers} iterations; {iterations} were asked for")
-  length = container.packed_length(header, decoder.bits)
-  contents = container.read(data, max_layers=iterations, expected_length=length)
+  length = rnic.packed_length(header, decoder.bits)
+  contents = rnic.read(data, max_layers=iterations, expected_length=length)
   whole = len(contents.payloads)
   if iterations is not None and whole < iterations:
     raise FormatError(f"{iterations} iterations were asked for; {contents.damage}")
@@ -209,11 +211,11 @@ def read_layers(data: bytes, decoder: Decoder, iterations: int | None = None) ->
   return contents
 
 
-def decode_bits(contents: container.Contents, decoder: Decoder) -> np.ndarray:
+def decode_bits(contents: rnic.Contents, decoder: Decoder) -> np.ndarray:
   """bool [T, h, w, B], the layers' bits, for h x w blocks.
 
   Each layer's probabilities follow from the layers before it, and within it from the bits before:
-  integers alone, so that they are the same on every machine (`compression.entropy_coder.learned`).
+  integers alone, so that they are the same on every machine (`compression.entropy.bits.learned`).
 
   Raises:
     FormatError: if the payloads are none of such an image, or it is too large.
@@ -236,7 +238,7 @@ def decode_bits(contents: container.Contents, decoder: Decoder) -> np.ndarray:
 
 
 def images(
-  bits: np.ndarray, header: container.Header, decoder: Decoder, step: Step
+  bits: np.ndarray, header: rnic.Header, decoder: Decoder, step: Step
 ) -> Iterator[np.ndarray]:
   """The image after each iteration, worst first: uint8 [H, W, 3].
 
@@ -260,7 +262,7 @@ def images(
     yield image[: header.height, : header.width]  # it was padded to whole blocks
 
 
-def _tiles(header: container.Header) -> Iterator[Tile]:
+def _tiles(header: rnic.Header) -> Iterator[Tile]:
   return tiles(header.blocks_high, header.blocks_wide, Tiling(header.tile, header.halo))
 
 
@@ -273,7 +275,7 @@ def _state_shapes(decoder: Decoder, tile: Tile) -> dict[str, tuple[int, ...]]:
   }
 
 
-def _state_bytes(header: container.Header, decoder: Decoder) -> float:
+def _state_bytes(header: rnic.Header, decoder: Decoder) -> float:
   """About how much all tiles' states take."""
   of_block = sum((BLOCK / state.stride) ** 2 * state.depth for state in decoder.states)
   overlap = (1 + 2 * header.halo / header.tile) ** 2 if header.tile else 1

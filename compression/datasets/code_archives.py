@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compression import npz
-from compression.errors import FormatError
+from compression.common import npz
+from compression.common.errors import FormatError
 
 
 class Codes(NamedTuple):

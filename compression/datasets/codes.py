@@ -28,8 +28,8 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from compression.errors import ConfigError, FormatError, OutputError
-from compression.files import atomic_write
+from compression.common.errors import ConfigError, FormatError, OutputError
+from compression.common.files import atomic_write
 
 _SHAPE, _VALUES = "code_shape", "code"
 

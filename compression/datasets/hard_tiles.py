@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compression.datasets.images import encode_png
 from compression.datasets.tiles import busyness
+from compression.images.photos import encode_png
 
 
 class HardTile(NamedTuple):

@@ -36,10 +36,10 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineRunner
 
+from compression.common.errors import CompressionError, ImageError, OutputError
 from compression.datasets.hard_tiles import hardest_tiles
-from compression.datasets.images import read_photo
 from compression.datasets.shards import Shards
-from compression.errors import CompressionError, ImageError, OutputError
+from compression.images.photos import read_photo
 
 _FORMAT = 1
 """Of what is in the folder of parts; parts of another are not used again."""

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from compression.common.errors import ConfigError, FormatError
 from compression.datasets import tile_records
-from compression.errors import ConfigError, FormatError
 
 _DEPTH = 3
 

@@ -11,7 +11,7 @@ import glob
 import os
 import re
 
-from compression.errors import ConfigError
+from compression.common.errors import ConfigError
 
 SUFFIX = ".tfrecord"
 

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from compression.errors import FormatError
+from compression.common.errors import FormatError
 
 _TILE, _SHAPE, _FILE, _PLACE, _SCORE = "tile", "tile_shape", "file", "place", "score"
 _DEPTH = 3

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from compression.datasets.images import read_photo
-from compression.errors import ImageError
+from compression.common.errors import ImageError
+from compression.images.photos import read_photo
 
 CACHE_BYTES = 2 * 2**30
 _CANDIDATES = 2

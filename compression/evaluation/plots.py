@@ -6,10 +6,10 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from compression.errors import CompressionError
+from compression.common.errors import CompressionError
+from compression.common.files import atomic_write
 from compression.evaluation import means as means_lib
 from compression.evaluation.means import MEASURES, Mean, Measure
-from compression.files import atomic_write
 from compression.metrics import published
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from compression import metrics
-from compression.errors import ImageError
-from compression.evaluation.codecs import ImageCodec
+from compression.codecs.base import ImageCodec
+from compression.common.errors import ImageError
 from compression.metrics.ms_ssim import MIN_SIDE  # more than the other measures need
 
 __all__ = ["MIN_SIDE", "Point", "cell", "measure"]

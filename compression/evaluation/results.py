@@ -22,10 +22,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from compression.errors import OutputError
-from compression.evaluation.codecs import ImageCodec
+from compression.codecs.base import ImageCodec
+from compression.common.errors import OutputError
+from compression.common.files import atomic_write, make_folder
 from compression.evaluation.points import Point, cell
-from compression.files import atomic_write, make_folder
 
 RESULTS_FILE, RUN_FILE = "results.csv", "run.json"
 

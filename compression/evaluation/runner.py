@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compression.datasets.images import read_photo
-from compression.errors import CompressionError, ImageError
-from compression.evaluation import catalog, workers
-from compression.evaluation.codecs import ImageCodec
+from compression.codecs import registry
+from compression.codecs.base import ImageCodec
+from compression.common.errors import CompressionError, ImageError
+from compression.evaluation import workers
 from compression.evaluation.points import MIN_SIDE, Point, measure
+from compression.images.photos import read_photo
 
 
 class Task(NamedTuple):
@@ -21,7 +22,7 @@ class Task(NamedTuple):
 
   Attributes:
     file: of the photo.
-    codec: as `catalog.find` takes it.
+    codec: as `registry.find` takes it.
     precision: of networks.
   """
 
@@ -68,7 +69,7 @@ def _measure(task: Task, threads: int) -> list[Point]:
 
 @functools.cache
 def _codec(name: str, precision: str, threads: int) -> ImageCodec:
-  return catalog.find(name, precision, threads)
+  return registry.find(name, precision, threads)
 
 
 @functools.lru_cache(maxsize=1)

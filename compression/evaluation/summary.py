@@ -5,12 +5,12 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from compression.common.files import atomic_write
 from compression.evaluation import means as means_lib
 from compression.evaluation import plots, tables
 from compression.evaluation.means import Mean
 from compression.evaluation.points import Point
 from compression.evaluation.throughput import Throughput
-from compression.files import atomic_write
 
 TABLES_FILE = "tables.md"
 

@@ -12,13 +12,14 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from compression import benchmark
-from compression.datasets.images import read_photo
-from compression.errors import OutputError
-from compression.evaluation import catalog, workers
+from compression.codecs import registry
+from compression.common import timing
+from compression.common.errors import OutputError
+from compression.common.files import atomic_write
+from compression.evaluation import workers
 from compression.evaluation.means import Mean, shown
 from compression.evaluation.points import cell
-from compression.files import atomic_write
+from compression.images.photos import read_photo
 
 THROUGHPUT_FILE = "throughput.csv"
 PHOTOS = 3
@@ -67,7 +68,7 @@ def measure(
 
   Args:
     name: of the codec, for the rows.
-    wanted: what `catalog.find` takes for it.
+    wanted: what `registry.find` takes for it.
     setting: of `choose_settings`.
     files: photos; PHOTOS of them are used.
 
@@ -88,7 +89,7 @@ def _measure(
   wanted: str, setting: float, files: Sequence[pathlib.Path], precision: str, threads: int
 ) -> tuple[float, float]:
   """The medians over the photos, of the medians over the runs of each."""
-  codec = catalog.find(wanted, precision, threads)
+  codec = registry.find(wanted, precision, threads)
   encode_seconds: list[float] = []
   decode_seconds: list[float] = []
   for file in files:
@@ -99,7 +100,7 @@ def _measure(
       (encode_seconds, lambda: codec.encode(image, setting)),  # noqa: B023
       (decode_seconds, lambda: codec.decode(data)),  # noqa: B023
     ):
-      all_seconds.append(benchmark.measure(work, _RUNS) / megapixels)
+      all_seconds.append(timing.measure(work, _RUNS) / megapixels)
   return statistics.median(encode_seconds), statistics.median(decode_seconds)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent import futures
 from typing import TypeVar
 
-from compression.errors import CompressionError
+from compression.common.errors import CompressionError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

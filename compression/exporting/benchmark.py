@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from compression.benchmark import measure
+from compression.common.timing import measure
 from compression.exporting import TFLITE_FOLDER
 
 PYTHON_API, SAVED_MODEL = "Python API", "SavedModel"
@@ -65,7 +65,7 @@ def _decoders(
 ) -> dict[str, Callable[[], Any]]:
   import tensorflow as tf
 
-  from compression.codec import load
+  from compression.codecs.recurrent.codec import load
   from compression.exporting import packing, tflite, tflite_player
 
   codec = load(model)

@@ -11,9 +11,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from compression.codec import MAX_MEMORY_BYTES
-from compression.image_coder.config import BLOCK, CodecConfig
-from compression.image_coder.tiling import memory_bytes
+from compression.codecs.recurrent.codec import MAX_MEMORY_BYTES
+from compression.codecs.recurrent.config import BLOCK, CodecConfig
+from compression.codecs.recurrent.tiling import memory_bytes
 
 _SHOWN = 8
 """How many numbers of a tensor a message shows at most."""

@@ -20,8 +20,8 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from compression import container
 from compression.exporting import packing
+from compression.formats import rnic
 
 CRC32_BITS = 32
 CRC16_BITS = 16
@@ -32,7 +32,7 @@ _ALL_ONES = 2**CRC32_BITS - 1  # zlib inverts its register before and after
 _PIECE = 64
 """Bytes of message that one matrix takes; more would save little time and take a larger matrix."""
 
-_CHECKED_HEADER = container.HEADER_BYTES - CRC32_BITS // packing.BYTE
+_CHECKED_HEADER = rnic.HEADER_BYTES - CRC32_BITS // packing.BYTE
 """Bytes of the header before its own checksum."""
 
 _CRC32_BITS_IN_CHECK = 7  # of a layer, see `container.py`
@@ -58,7 +58,7 @@ def layer_checks(header: tf.Tensor, layers: tf.Tensor) -> tf.Tensor:
     _message(layers),
     start,
   )
-  lengths = tf.cast(packing.unpack(layers[:, : container.LAYER_OVERHEAD_BYTES // 2]), tf.float32)
+  lengths = tf.cast(packing.unpack(layers[:, : rnic.LAYER_OVERHEAD_BYTES // 2]), tf.float32)
   checks = tf.concat(
     [
       registers[:, CRC32_BITS:],

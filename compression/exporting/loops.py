@@ -12,8 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from compression.image_coder.codec import DecoderState, ImageCoder
-from compression.image_coder.networks import IMAGE_DEPTH
+from compression.codecs.recurrent.halves import IMAGE_DEPTH
+from compression.codecs.recurrent.network import DecoderState, ImageCoder
 
 
 def encode(model: ImageCoder, images: tf.Tensor, iterations: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from compression.image_coder.config import BLOCK
+from compression.codecs.recurrent.config import BLOCK
 
 BYTE = 8
 """Bits in a byte."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.halves import IMAGE_DEPTH
 from compression.exporting import checks, packing, rnic
-from compression.image_coder.config import CodecConfig
-from compression.image_coder.networks import IMAGE_DEPTH
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_SIZE_OFFSET = 16  # width and height follow the signature and the start of the first chunk

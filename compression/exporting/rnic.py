@@ -1,6 +1,6 @@
 """`.rnic` files made and read by a graph: what `codes_bytes` holds.
 
-The format is that of `compression/container.py`, byte by byte, with entropy coder 0 ("none") and
+The format is that of `compression/formats/rnic.py`, byte by byte, with entropy coder 0 ("none") and
 without tiles; the learned coder's files and those of tiled images are refused. So
 `compression.decompress` reads what an exported encoder makes, and an exported decoder what
 `compression.compress --entropy_coder=none` makes. As there, every beginning of a file that holds a
@@ -14,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from compression import container
+from compression.codecs.recurrent.config import CodecConfig
 from compression.exporting import checks, packing
 from compression.exporting.checksums import header_checksum, layer_checks
-from compression.image_coder.config import CodecConfig
+from compression.formats import rnic
 
-_CHECKED = container.HEADER_BYTES - 4  # the header before its checksum
-_LENGTH = container.LAYER_OVERHEAD_BYTES // 2  # then the check, as long, and the payload
+_CHECKED = rnic.HEADER_BYTES - 4  # the header before its checksum
+_LENGTH = rnic.LAYER_OVERHEAD_BYTES // 2  # then the check, as long, and the payload
 
 # Offsets in the header, from the table in container.py.
 _VERSION, _CODER, _LAYERS = 4, 5, 6
@@ -42,7 +42,7 @@ def write(image: Image, model_id: bytes) -> tf.Tensor:
   layers = tf.shape(image.codes)[0]
   payloads = tf.reshape(checks.after(check, image.codes), [layers, -1])
   lengths = tf.tile(packing.to_bytes(tf.shape(payloads)[1], _LENGTH)[tf.newaxis], [layers, 1])
-  template = container.write(container.Header(1, 1, 1, model_id), [b""])
+  template = rnic.write(rnic.Header(1, 1, 1, model_id), [b""])
   header = tf.concat(
     [
       np.frombuffer(template[:_LAYERS], np.uint8),
@@ -67,12 +67,12 @@ def read(file: tf.Tensor, config: CodecConfig, model_id: bytes) -> Image:
   """
   data = tf.io.decode_raw(file, tf.uint8)
   size = tf.size(data)
-  magic = tf.strings.substr(file, 0, len(container.MAGIC))
+  magic = tf.strings.substr(file, 0, len(rnic.MAGIC))
   check = [
-    checks.require(tf.equal(magic, container.MAGIC), "codes_bytes is not an .rnic file"),
-    checks.require(size >= container.HEADER_BYTES, "codes_bytes is cut short in the header", size),
+    checks.require(tf.equal(magic, rnic.MAGIC), "codes_bytes is not an .rnic file"),
+    checks.require(size >= rnic.HEADER_BYTES, "codes_bytes is cut short in the header", size),
   ]
-  header = _header(checks.after(check, data)[: container.HEADER_BYTES], config, model_id)
+  header = _header(checks.after(check, data)[: rnic.HEADER_BYTES], config, model_id)
   height, width = (
     tf.cast(packing.from_bytes(header[side]), tf.int32) for side in (_HEIGHT, _WIDTH)
   )
@@ -81,11 +81,11 @@ def read(file: tf.Tensor, config: CodecConfig, model_id: bytes) -> Image:
   height, width = checks.after(check, height), checks.after(check, width)
   shape = [packing.blocks(height), packing.blocks(width), config.bits // packing.BYTE]
   length = tf.reduce_prod(shape)
-  row = container.LAYER_OVERHEAD_BYTES + length
+  row = rnic.LAYER_OVERHEAD_BYTES + length
   written = tf.cast(header[_LAYERS], tf.int32)
-  layers = tf.minimum(written, (size - container.HEADER_BYTES) // row)
+  layers = tf.minimum(written, (size - rnic.HEADER_BYTES) // row)
   check = [checks.require(layers >= 1, "codes_bytes is cut short: no layer is whole", size)]
-  start, count = container.HEADER_BYTES, checks.after(check, layers) * row
+  start, count = rnic.HEADER_BYTES, checks.after(check, layers) * row
   rows = tf.reshape(data[start : start + count], [-1, row])
   payloads = _payloads(header, rows, length)
   return Image(tf.reshape(payloads, [layers, *shape]), height, width)
@@ -96,9 +96,9 @@ def check_size(height: tf.Tensor, width: tf.Tensor, depth: int) -> list[tf.Opera
   sides = tf.stack([height, width])
   pixels = tf.reduce_prod(tf.cast(sides, tf.int64))
   payload = tf.reduce_prod(tf.cast(packing.blocks(sides), tf.int64)) * depth
-  most = container.MAX_SIDE
+  most = rnic.MAX_SIDE
   in_range = tf.reduce_all(tf.logical_and(sides >= 1, sides <= most))
-  fits = tf.logical_and(pixels <= container.MAX_PIXELS, payload <= container.MAX_PAYLOAD)
+  fits = tf.logical_and(pixels <= rnic.MAX_PIXELS, payload <= rnic.MAX_PAYLOAD)
   return [
     checks.require(in_range, f"an image of an .rnic file has 1 to {most} rows and columns", sides),
     checks.require(fits, "the image has more pixels than an .rnic file holds", sides),
@@ -115,8 +115,8 @@ def _header(data: tf.Tensor, config: CodecConfig, model_id: bytes) -> tf.Tensor:
   check = [
     checks.require(intact, "codes_bytes is damaged: the checksum of its header is wrong"),
     checks.require(
-      tf.equal(version, container.VERSION),
-      f"codes_bytes must be of version {container.VERSION} of the format",
+      tf.equal(version, rnic.VERSION),
+      f"codes_bytes must be of version {rnic.VERSION} of the format",
       version,
     ),
     checks.require(
@@ -128,12 +128,12 @@ def _header(data: tf.Tensor, config: CodecConfig, model_id: bytes) -> tf.Tensor:
       tf.logical_and(layers >= 1, layers <= most), f"iterations must be 1 to {most}", layers
     ),
   ]
-  return tf.ensure_shape(checks.after(check, data), [container.HEADER_BYTES])
+  return tf.ensure_shape(checks.after(check, data), [rnic.HEADER_BYTES])
 
 
 def _payloads(header: tf.Tensor, rows: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
   """uint8 [T, n] of layers uint8 [T, 6 + n], if all of them are what was written."""
-  overhead = container.LAYER_OVERHEAD_BYTES
+  overhead = rnic.LAYER_OVERHEAD_BYTES
   lengths, found, payloads = rows[:, :_LENGTH], rows[:, _LENGTH:overhead], rows[:, overhead:]
   expected = layer_checks(header[:_CHECKED], tf.concat([lengths, payloads], 1))
   intact = tf.logical_and(

@@ -28,11 +28,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from compression.codec import Codec
-from compression.errors import OutputError
+from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.config import DEFAULT_ITERATIONS
+from compression.codecs.recurrent.halves import IMAGE_DEPTH
+from compression.common.errors import OutputError
 from compression.exporting import checks, loops, packing, photos, rnic, warmup
-from compression.image_coder.config import DEFAULT_ITERATIONS
-from compression.image_coder.networks import IMAGE_DEPTH
 
 VERSION = "1"
 """TensorFlow Serving serves the highest number among the folders of a model."""

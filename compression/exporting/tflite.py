@@ -31,17 +31,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from compression.codec import Codec
-from compression.errors import OutputError
+from compression.codecs.model_folders import ENTROPY_CODER_FOLDER
+from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.config import BLOCK
+from compression.codecs.recurrent.frameworks import Additive, ResidualScaling
+from compression.codecs.recurrent.halves import IMAGE_DEPTH
+from compression.codecs.recurrent.network import ImageCoder
+from compression.common.errors import OutputError
 from compression.exporting import INT8, TFLITE_FOLDER
 from compression.exporting.tflite_player import SIGNATURE
-from compression.image_coder.codec import ImageCoder
-from compression.image_coder.config import BLOCK
-from compression.image_coder.frameworks import Additive, ResidualScaling
-from compression.image_coder.networks import IMAGE_DEPTH
 from compression.layers import GainEstimator
 from compression.layers.gain_estimator import GAIN_BLOCK
-from compression.registry import ENTROPY_CODER_FOLDER
 
 DESCRIPTION = "decoder.json"
 

@@ -22,8 +22,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from compression.image_coder.config import CodecConfig
-from compression.image_coder.networks import IMAGE_DEPTH
+from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.halves import IMAGE_DEPTH
 
 FILE = pathlib.PurePath("assets.extra") / "tf_serving_warmup_requests"
 

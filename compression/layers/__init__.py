@@ -6,27 +6,27 @@ others mirror the blocks of the 2017 release's entropy coder; InterlacedConv2D i
 
 from compression.layers.associative_lstm import AssociativeLSTMState, ConvAssociativeLSTM
 from compression.layers.binarizer import Binarizer
-from compression.layers.code_length import CodeLength, sign_to_zero_one, zero_one_to_sign
-from compression.layers.conv2d_lstm import Conv2DLSTM, DenseLSTM, RasterScanConv2DLSTM
-from compression.layers.dense_blocks import NN, BiasAdd, Linear
 from compression.layers.gain_estimator import GainEstimator, zero_order_hold
 from compression.layers.gru import ConvGRU, ConvResidualGRU, GRUState
-from compression.layers.initializers import (
+from compression.layers.interlaced_conv import InterlacedConv2D
+from compression.layers.lstm import ConvLSTM, LSTMState
+from compression.layers.recurrent_cell import ConvRecurrentCell
+from compression.layers.release.code_length import CodeLength, sign_to_zero_one, zero_one_to_sign
+from compression.layers.release.conv2d_lstm import Conv2DLSTM, DenseLSTM, RasterScanConv2DLSTM
+from compression.layers.release.dense_blocks import NN, BiasAdd, Linear
+from compression.layers.release.initializers import (
   GaussianInitializer,
   RectifierInitializer,
   RsqrtInitializer,
 )
-from compression.layers.interlaced_conv import InterlacedConv2D
-from compression.layers.lstm import ConvLSTM, LSTMState
-from compression.layers.masked_conv import (
+from compression.layers.release.masked_conv import (
   DepthOrderConv2D,
   GroupRasterScanConv2D,
   InFillingConv2D,
   PaddedConv2D,
   RasterScanConv2D,
 )
-from compression.layers.operators import CompositionOperator, LineOperator, TowerOperator
-from compression.layers.recurrent_cell import ConvRecurrentCell
+from compression.layers.release.operators import CompositionOperator, LineOperator, TowerOperator
 
 __all__ = [
   "AssociativeLSTMState",

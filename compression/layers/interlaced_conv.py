@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from compression import masks
-from compression.layers.initializers import CONVOLUTION, RsqrtInitializer
-from compression.layers.masked_conv import pair, positive
+from compression.common import masks
 from compression.layers.recurrent_cell import REGISTRATION
+from compression.layers.release.initializers import CONVOLUTION, RsqrtInitializer
+from compression.layers.release.masked_conv import pair, positive
 
 _CELL = 2  # the side of what the order repeats
 
@@ -20,7 +20,7 @@ class InterlacedConv2D(tf.keras.layers.Layer):
   """y[p] = K_p * x + bias_p at the places of pass p, K_p masked to what earlier passes have coded.
 
       order of the passes    0 2
-                             3 1        `compression.masks.interlaced` draws the masks
+                             3 1        `compression.common.masks.interlaced` draws the masks
 
   Weights: `kernel` [4, height, width, C, depth]; what the masks hide has no effect and no gradient;
   `bias` [4, depth]. Outside the image there are zeros.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from compression.errors import CompressionError
+from compression.common.errors import CompressionError
 
 # The first and the last rate of the networks of Toderici et al. (CVPR 2017), in bits per pixel: 16
 # iterations of 128 bits for 32 x 32 pixels each.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from compression.errors import ImageError
+from compression.common.errors import ImageError
 
 
 def check_pair(original: Any, compared: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from compression.errors import ImageError
+from compression.common.errors import ImageError
 from compression.metrics.pairs import check_pair
 
 _WEIGHTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])  # Wang et al., Asilomar 2003

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compression.evaluation.pillow_codecs import PillowCodec
+from compression.codecs.pillow import PillowCodec
 
 NAME = "jpeg420"
 """Of the evaluation's codecs: what JPEG can do at its best."""

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from compression import container, metrics
-from compression.errors import ImageError
+from compression import metrics
+from compression.common.errors import ImageError
 from compression.evaluation.points import MIN_SIDE, Point, measure
+from compression.formats import rnic
 from compression.reporting import pictures
 from compression.reporting.opponents import Opponent
 
 if TYPE_CHECKING:
-  from compression.codec import Codec, Decoded
+  from compression.codecs.recurrent.codec import Codec, Decoded
 
 UNKNOWN = "–"
 """Stands for a measure that an image is too small for."""
@@ -76,7 +77,7 @@ def show(
   with_points = with_points and min(height, width) >= MIN_SIDE
   opponent = Opponent(image)
   ours, jpegs, points, stored_psnr = [], [], [], math.inf
-  for size, decoded in zip(container.layer_ends(data), codec.progressive(data)):
+  for size, decoded in zip(rnic.layer_ends(data), codec.progressive(data)):
     quality = _quality(image, decoded.image)
     picture = store(decoded.image)
     stored_psnr = min(stored_psnr, picture.psnr)
@@ -98,8 +99,8 @@ def show(
 
 
 def _nominal_rate(codec: Codec, data: bytes) -> float:
-  """Bits per pixel of an iteration, before entropy coding and without the container."""
-  header = container.read_header(data)
+  """Bits per pixel of an iteration, before entropy coding and without the rnic."""
+  header = rnic.read_header(data)
   bits = header.blocks_high * header.blocks_wide * codec.config.bits
   return bits / (header.height * header.width)
 

@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
   predict_pb2,
 )
 
-from compression.errors import OutputError
+from compression.common.errors import OutputError
 from compression.serving.errors import Code, RequestError, from_exception, invalid
 from compression.serving.in_flight import InFlight
 from compression.serving.models import DEFAULT_SIGNATURE, Model, Models

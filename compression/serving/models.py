@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from compression.errors import ModelError
+from compression.common.errors import ModelError
 from compression.serving.errors import Code, RequestError, invalid
 
 DEFAULT_SIGNATURE = "serving_default"

@@ -23,7 +23,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from compression.errors import OutputError
+from compression.common.errors import OutputError
 from compression.serving import json_tensors
 from compression.serving.errors import HTTP_STATUS, Code, RequestError, from_exception, invalid
 from compression.serving.in_flight import InFlight

@@ -11,7 +11,7 @@ import pathlib
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from compression.errors import ModelError
+from compression.common.errors import ModelError
 from compression.serving import errors
 from compression.serving.models import Model
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-from compression.errors import CompressionError, ModelError, OutputError
+from compression.common.errors import CompressionError, ModelError, OutputError
 from compression.training import workers
 from compression.training.config import CHECKPOINTS
 from compression.training.curriculum import Curriculum

@@ -14,11 +14,11 @@ import pathlib
 from collections.abc import Collection
 from typing import Any
 
-from compression import registry
-from compression.configuration import JsonConfig, keys, parse_json, refuse_unknown
-from compression.errors import ConfigError, ModelError
-from compression.files import atomic_write
-from compression.image_coder.config import BLOCK, CodecConfig
+from compression.codecs import model_folders
+from compression.codecs.recurrent.config import BLOCK, CodecConfig
+from compression.common.config import JsonConfig, keys, parse_json, refuse_unknown
+from compression.common.errors import ConfigError, ModelError
+from compression.common.files import atomic_write
 from compression.training.curriculum import Curriculum
 
 FILE = "train_config.json"
@@ -58,7 +58,7 @@ class TrainConfig:
 
   train_glob: str = setting("", "training images: a pattern, or several with commas between them")
   train_records: str = setting(
-    "", "or files of tiles, as compression.datasets.mine_tiles writes them: tiles@8.tfrecord"
+    "", "or files of tiles, as compression.mine_tiles writes them: tiles@8.tfrecord"
   )
   validation_glob: str = setting("", "images whose centres are looked at at every checkpoint")
   patch_size: int = setting(
@@ -210,7 +210,7 @@ def base(folder: pathlib.Path, init: str = "") -> Experiment:
   if is_begun(folder):
     return load(folder / FILE)
   if init:
-    return Experiment(model=registry.read_config(registry.find(init)))
+    return Experiment(model=model_folders.read_config(model_folders.find(init)))
   return Experiment()
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from compression.errors import ConfigError
-from compression.image_coder.config import MAX_ITERATIONS
+from compression.codecs.recurrent.config import MAX_ITERATIONS
+from compression.common.errors import ConfigError
 
 
 class Stage(NamedTuple):

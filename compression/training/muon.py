@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compression.image_coder.codec import ImageCoder
+from compression.codecs.recurrent.network import ImageCoder
 from compression.layers.recurrent_cell import REGISTRATION, ConvRecurrentCell
 
 MOMENTUM = 0.95

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from compression.errors import ConfigError
+from compression.common.errors import ConfigError
 
 
 class Source(Protocol):

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from compression.datasets.images import read_photo
-from compression.errors import ImageError
-from compression.image_coder.config import BLOCK
-from compression.image_coder.runner import Runner
+from compression.codecs.recurrent.config import BLOCK
+from compression.codecs.recurrent.runner import Runner
+from compression.common.errors import ImageError
+from compression.images.photos import read_photo
 from compression.metrics import psnr
 from compression.training.callbacks import Checkpoints, Plan, StepCallback, not_finite
 from compression.training.schedule import WarmUpCosine
-from compression.training.trainer import Trainer
+from compression.training.tasks.recurrent import Trainer
 
 TENSORBOARD = "tensorboard"
 

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from compression.errors import CompressionError, ConfigError
+from compression.common.errors import CompressionError, ConfigError
 
 MULTI_WORKER = "multi_worker"
 PARAMETER_SERVER = "parameter_server"

@@ -9,8 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from compression.common.errors import FormatError
 from compression.datasets.code_archives import read_codes
-from compression.errors import FormatError
 
 SHAPE = (3, 1, 2, 5, 8)
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from compression.common.errors import CompressionError, ConfigError, FormatError, OutputError
 from compression.datasets import codes as codes_lib
 from compression.datasets.codes import CodeSource, from_layers, pack, read_codes, write_codes
-from compression.errors import CompressionError, ConfigError, FormatError, OutputError
 
 SHAPES = ((5, 7, 8), (1, 1, 1), (3, 2, 13), (1, 1, 512), (6, 4, 32))
 

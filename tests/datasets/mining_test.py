@@ -14,13 +14,13 @@ pytest.importorskip("apache_beam", reason="Apache Beam is not installed")
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
+from compression.common.errors import CompressionError, ImageError, OutputError
 from compression.datasets import mining, tile_records
 from compression.datasets.hard_tiles import hardest_tiles
-from compression.datasets.images import read_photo
 from compression.datasets.mining import Report, Settings
 from compression.datasets.shards import Shards
 from compression.datasets.tile_records import TileRecord
-from compression.errors import CompressionError, ImageError, OutputError
+from compression.images.photos import read_photo
 
 SETTINGS = Settings(size=16, keep=3, score="png")
 

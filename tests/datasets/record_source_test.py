@@ -8,10 +8,10 @@ import pathlib
 import numpy as np
 import pytest
 
+from compression.common.errors import ConfigError, FormatError
 from compression.datasets import tile_records
 from compression.datasets.record_source import RecordSource
 from compression.datasets.tile_records import TileRecord
-from compression.errors import ConfigError, FormatError
 
 TILES = 11
 

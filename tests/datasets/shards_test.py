@@ -7,9 +7,9 @@ import pathlib
 
 import pytest
 
+from compression.common.errors import ConfigError
 from compression.datasets import shards
 from compression.datasets.shards import Shards
-from compression.errors import ConfigError
 
 
 def touch(folder: pathlib.Path, *names: str) -> list[str]:

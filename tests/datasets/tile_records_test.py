@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from compression.common.errors import FormatError
 from compression.datasets import tile_records
 from compression.datasets.tile_records import TileRecord
-from compression.errors import FormatError
 
 
 def record(number: int, photo: np.ndarray, size: int = 16) -> TileRecord:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from compression.common.errors import ImageError
 from compression.datasets.tiles import TileSource, busyness, find_images
-from compression.errors import ImageError
 
 
 @pytest.fixture

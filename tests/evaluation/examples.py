@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from compression.errors import ImageError
-from compression.evaluation.codecs import ImageCodec
+from compression.codecs.base import ImageCodec
+from compression.common.errors import ImageError
 from compression.evaluation.points import Point
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compression.errors import CompressionError
+from compression.common.errors import CompressionError
 from compression.evaluation import plots
 from compression.evaluation.means import MEASURES, PSNR, PSNR_HVS, means
 from compression.metrics import published

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from compression import metrics
-from compression.errors import ImageError
+from compression.common.errors import ImageError
 from compression.evaluation.points import MIN_SIDE, Point, measure
 from compression.evaluation.results import to_csv
 from tests.evaluation.examples import Quantizer

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from compression.errors import OutputError
+from compression.common.errors import OutputError
 from compression.evaluation.points import Point
 from compression.evaluation.results import Results, describe_run, read_points
 from tests.evaluation.examples import Quantizer

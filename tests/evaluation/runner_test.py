@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compression.errors import CompressionError, ImageError
+from compression.codecs.pillow import PillowCodec
+from compression.common.errors import CompressionError, ImageError
 from compression.evaluation import runner
-from compression.evaluation.pillow_codecs import PillowCodec
 from compression.evaluation.points import measure
 
 

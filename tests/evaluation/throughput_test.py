@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compression import benchmark
-from compression.errors import OutputError
+from compression.common import timing
+from compression.common.errors import OutputError
 from compression.evaluation import throughput
 from compression.evaluation.means import means
 from compression.evaluation.throughput import Throughput
@@ -40,7 +40,7 @@ def test_seconds_are_for_a_megapixel(
   tmp_path: pathlib.Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
   Image.fromarray(photo[:50, :100]).save(tmp_path / "a.png")
-  monkeypatch.setattr(benchmark, "measure", lambda function, repeat: 2.0)
+  monkeypatch.setattr(timing, "measure", lambda function, repeat: 2.0)
   found = throughput._measure("jpeg420", 50, [tmp_path / "a.png"], "float32", 1)
   assert found == pytest.approx((400, 400))  # of 0.005 megapixels
 

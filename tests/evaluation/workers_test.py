@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from compression.errors import CompressionError, ImageError
+from compression.common.errors import CompressionError, ImageError
 from compression.evaluation import workers
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.codec import MAX_MEMORY_BYTES
+from compression.codecs.recurrent.codec import MAX_MEMORY_BYTES
+from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.tiling import memory_bytes
 from compression.exporting import checks
-from compression.image_coder.config import CodecConfig
-from compression.image_coder.tiling import memory_bytes
 
 CONFIG = CodecConfig(iterations=5)
 

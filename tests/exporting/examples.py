@@ -8,11 +8,11 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from compression import registry
-from compression.codec import Codec
-from compression.image_coder import archives, weights
-from compression.image_coder.codec import ImageCoder
-from compression.image_coder.config import CodecConfig
+from compression.codecs import model_folders
+from compression.codecs.recurrent import archives, weights
+from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.network import ImageCoder
 
 WIDTH = 1 / 32
 """The smallest width that is allowed."""
@@ -40,7 +40,7 @@ def save_small_model(folder: pathlib.Path, **config: object) -> pathlib.Path:
   """That codec as a folder, as training writes it."""
   folder.mkdir()
   codec = small_codec(**config)
-  (folder / registry.CONFIG_FILE).write_text(codec.config.to_json())
+  (folder / model_folders.CONFIG_FILE).write_text(codec.config.to_json())
   archives.save_weights(weights.arrays_of(codec.model), folder)
   return folder
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from compression.codecs.recurrent.config import UNITS
 from compression.exporting import loops
-from compression.image_coder.config import UNITS
 from tests.exporting.examples import small_codec
 
 # Open, as those of the exports and of the codec itself: where sizes are known, TensorFlow joins

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from compression.codecs.recurrent.tiled_runner import pad_to_blocks
 from compression.exporting import packing
-from compression.image_coder.tiled_runner import pad_to_blocks
 
 
 @pytest.mark.parametrize("depth", [8, 32, 256])

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from compression.datasets.images import read_photo
+from compression.codecs.recurrent.config import CodecConfig
 from compression.exporting import photos
-from compression.image_coder.config import CodecConfig
+from compression.images.photos import read_photo
 from tests.exporting.examples import encoded
 
 

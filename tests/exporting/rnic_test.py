@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression import container
+from compression.codecs.recurrent.config import CodecConfig
 from compression.exporting import rnic
-from compression.image_coder.config import CodecConfig
+from compression.formats import rnic as container
 from tests.exporting.examples import MODEL_ID
 
 CONFIG = CodecConfig(iterations=5)

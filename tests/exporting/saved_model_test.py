@@ -14,12 +14,12 @@ import pytest
 import tensorflow as tf
 
 import compression
-from compression import registry
-from compression.codec import Codec
-from compression.errors import OutputError
+from compression.codecs import model_folders
+from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
+from compression.common.errors import OutputError
 from compression.exporting import warmup
 from compression.exporting.saved_model import DecoderModule, EncoderModule, export
-from compression.image_coder.config import FRAMEWORKS, UNITS
 from tests.exporting.examples import encoded, pixels, small_codec
 
 # What a server that is no Python program cannot run, though TensorFlow knows it.
@@ -154,7 +154,7 @@ def _run_without_the_package(folder: pathlib.Path, requests: list, cwd: pathlib.
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [model.name for model in registry.models()])
+@pytest.mark.parametrize("name", [model.name for model in model_folders.models()])
 def test_every_registered_model_runs_where_this_package_is_not(name, tmp_path, photo):
   codec = compression.load(name)
   export(codec, tmp_path / "export")

@@ -12,11 +12,12 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from skimage import data
 
-from compression import load, metrics, registry
-from compression.codec import Codec
-from compression.errors import OutputError
+from compression import load, metrics
+from compression.codecs import model_folders
+from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
+from compression.common.errors import OutputError
 from compression.exporting import TFLITE_FOLDER, VARIANTS, tflite, tflite_player
-from compression.image_coder.config import FRAMEWORKS, UNITS
 from tests.exporting.examples import MODEL_ID, small_codec
 
 _SIZES = ((3, 5), (1, 1), (4, 4))
@@ -122,7 +123,7 @@ def test_int8_multiplies_integers(released: pathlib.Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", registry.models(), ids=lambda model: model.name)
+@pytest.mark.parametrize("model", model_folders.models(), ids=lambda model: model.name)
 def test_every_released_model_exports(tmp_path: pathlib.Path, model: Any) -> None:
   codec = load(model.name)
   tflite.export(codec, tmp_path, ["float16"])

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import compression
-from compression import container
-from compression.codec import Codec
-from compression.errors import CompressionError, FormatError, ModelError
-from tests.entropy_coder.examples import make_coder, make_model
+from compression.codecs.recurrent.codec import Codec
+from compression.common.errors import CompressionError, FormatError, ModelError
+from compression.formats import rnic
+from tests.entropy.bits.examples import make_coder, make_model
 
 FILES = 10_000
 DECODED = 150
@@ -67,23 +67,23 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
 
 def forge(data: bytes, rng: random.Random) -> bytes:
   """A file with other header fields and payloads, all of whose checksums fit."""
-  contents = container.read(data)
-  header = bytearray(data[: container.HEADER_BYTES])
+  contents = rnic.read(data)
+  header = bytearray(data[: rnic.HEADER_BYTES])
   for _ in range(rng.randint(1, 3)):
     offset, kind = rng.choice([(6, "B"), (7, "B"), (16, "<I"), (20, "<I"), (24, "<H")])
     limit = {"B": 2**8, "<H": 2**16, "<I": rng.choice([200, 2**16, 2**32])}[kind]
     struct.pack_into(kind, header, offset, rng.randrange(limit))
   struct.pack_into("<I", header, 28, zlib.crc32(bytes(header[:28])))
   try:
-    forged = container.read_header(bytes(header) + data[container.HEADER_BYTES :])
+    forged = rnic.read_header(bytes(header) + data[rnic.HEADER_BYTES :])
     payloads = []
     for number in range(forged.layers):
       payload = contents.payloads[number % len(contents.payloads)]
       keep = rng.random() < 0.5
       payloads.append(payload if keep else rng.randbytes(rng.choice([0, 1, len(payload), 3000])))
-    return container.write(forged, payloads)
+    return rnic.write(forged, payloads)
   except CompressionError:
-    return bytes(header) + data[container.HEADER_BYTES :]
+    return bytes(header) + data[rnic.HEADER_BYTES :]
 
 
 @pytest.mark.slow
@@ -103,8 +103,8 @@ def test_no_mutated_file_gives_a_wrong_image(codec: Codec, originals: list[bytes
       continue
     # What is not refused is a beginning of the original, and says so if it is not all of it.
     whole = len(contents.payloads)
-    assert contents.header == container.read_header(original)
-    assert contents.payloads == container.read(original).payloads[:whole]
+    assert contents.header == rnic.read_header(original)
+    assert contents.payloads == rnic.read(original).payloads[:whole]
     assert (contents.damage is None) == (data == original)
     cut += contents.damage is not None
     if decoded_files < DECODED and contents.damage is not None:
@@ -120,13 +120,13 @@ def test_forged_files_are_decoded_or_refused_in_one_line(
   codec: Codec, originals: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
   # What passes all checks is decoded; images of a gigabyte are not what this test is about.
-  monkeypatch.setattr("compression.codec.MAX_MEMORY_BYTES", 64 * 2**20)
+  monkeypatch.setattr("compression.codecs.recurrent.codec.MAX_MEMORY_BYTES", 64 * 2**20)
   rng = random.Random(1)
   decoded, refused = 0, 0
   for number in range(1000):
     data = forge(originals[number % len(originals)], rng)
     try:
-      header = container.read_header(data)
+      header = rnic.read_header(data)
       image = codec.decode_file(data).image
     except (FormatError, ModelError) as error:
       assert str(error) and "\n" not in str(error)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression import masks
+from compression.common import masks
 from compression.layers.interlaced_conv import InterlacedConv2D
 
 PASS = {(0, 0): 0, (1, 1): 1, (0, 1): 2, (1, 0): 3}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compression.errors import CompressionError
+from compression.common.errors import CompressionError
 from compression.metrics import CurveError, area_under_curve
 from compression.metrics.curves import check_curve
 from compression.metrics.published import TODERICI_2017_KODAK

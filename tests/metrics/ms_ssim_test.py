@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from skimage import data
 
-from compression.errors import ImageError
+from compression.common.errors import ImageError
 from compression.metrics import ms_ssim
 from compression.metrics.ms_ssim import WEIGHTS, scale_weights
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compression.errors import ImageError
+from compression.common.errors import ImageError
 from compression.metrics.pairs import check_pair, check_uint8_pair
 
 IMAGE = np.zeros((20, 30, 3), np.uint8)

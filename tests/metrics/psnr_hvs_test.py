@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from compression.errors import ImageError
+from compression.common.errors import ImageError
 from compression.metrics import psnr, psnr_hvs, psnr_hvs_m
 
 module = importlib.import_module("compression.metrics.psnr_hvs")  # the name is the function's, too

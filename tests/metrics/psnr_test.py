@@ -12,7 +12,7 @@ import pytest
 from skimage import data
 
 import compression.metrics
-from compression.errors import ImageError
+from compression.common.errors import ImageError
 from compression.metrics import psnr
 
 PHOTO = data.chelsea()[:100, :120]

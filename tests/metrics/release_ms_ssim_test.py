@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from compression.errors import ImageError
+from compression.common.errors import ImageError
 from compression.metrics import ms_ssim
 from compression.metrics import release_ms_ssim as module
 from compression.metrics.release_ms_ssim import release_ms_ssim

@@ -12,7 +12,7 @@ import tensorflow as tf
 from skimage import data
 
 import compression.metrics
-from compression.errors import ImageError
+from compression.common.errors import ImageError
 from compression.metrics import ms_ssim, ssim
 
 PHOTO = data.chelsea()

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from compression.errors import OutputError
+from compression.common.errors import OutputError
 from compression.evaluation import means as means_lib
 from compression.evaluation import results, tables, throughput
 from compression.evaluation.throughput import Throughput

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from compression.codec import Codec
+from compression.codecs.recurrent.codec import Codec
 from compression.reporting import curves, page, photos, pictures
 from tests.exporting.examples import small_codec
 

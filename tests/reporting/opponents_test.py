@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compression.errors import ImageError
+from compression.common.errors import ImageError
 from compression.reporting.opponents import NAME, QUALITIES, Opponent
 
 

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from compression import container, metrics
-from compression.errors import ImageError
+from compression import metrics
+from compression.common.errors import ImageError
 from compression.evaluation.points import measure
+from compression.formats import rnic
 from compression.reporting import photos, pictures
 from compression.reporting.opponents import NAME, Opponent
 from tests.reporting.examples import (
@@ -53,7 +54,7 @@ def test_ours_is_what_a_file_decodes_to(landscape: tuple[np.ndarray, photos.Show
 
 def test_jpeg_is_a_file_of_no_more_bytes(landscape: tuple[np.ndarray, photos.Shown]) -> None:
   image, shown = landscape
-  ends = container.layer_ends(codec().compress(image, ITERATIONS))
+  ends = rnic.layer_ends(codec().compress(image, ITERATIONS))
   for size, version in zip(ends, shown.data["jpeg"]):
     data = read_uri(version["uri"])
     facts = _facts(image, data, read_picture(version["uri"]))

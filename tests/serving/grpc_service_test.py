@@ -23,7 +23,7 @@ from tensorflow_serving.apis import (
   regression_pb2,
 )
 
-from compression.errors import OutputError
+from compression.common.errors import OutputError
 from compression.serving.grpc_service import Server
 from compression.serving.models import Models
 from tests.serving.examples import HOST, LIMIT_BYTES, X

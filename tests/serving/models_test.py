@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.errors import ModelError
+from compression.common.errors import ModelError
 from compression.serving.errors import Code, RequestError, from_exception
 from compression.serving.models import Model, Models, Signature, load
 from tests.serving.examples import X, save

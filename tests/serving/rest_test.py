@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from compression.errors import OutputError
+from compression.common.errors import OutputError
 from compression.serving.models import Models
 from compression.serving.rest import Server
 from tests.serving.examples import HOST, LIMIT_BYTES

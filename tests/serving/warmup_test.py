@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from compression.errors import ModelError
+from compression.common.errors import ModelError
 from compression.exporting import warmup as exporting
 from compression.serving import warmup
 from compression.serving.models import Model

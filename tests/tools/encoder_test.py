@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 import compression
-from compression import container
+from compression.formats import rnic
 from tests import programs
 
 _encode = functools.partial(programs.run, "tools/encoder.py")
@@ -29,7 +29,7 @@ def test_the_codes_are_the_bits_of_our_own_files(
     codes = archive["codes"]
   assert (codes.dtype, codes.shape) == (np.uint8, (3 * 11 * 14 * 32 // 8,))
   data = compression.load().compress(odd_photo, 3, entropy_coder="none")
-  assert b"".join(container.read(data).payloads) == codes.tobytes()
+  assert b"".join(rnic.read(data).payloads) == codes.tobytes()
 
 
 def test_all_16_iterations_of_another_model_and_a_note(

@@ -13,7 +13,7 @@ from PIL import Image
 
 import compression
 from compression.datasets.codes import read_codes
-from compression.datasets.images import read_photo
+from compression.images.photos import read_photo
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -26,7 +26,7 @@ def sources(folder, files, path):
 
 PACKAGE = {
   "compression/__init__.py": "def load():\n  from compression import codec",
-  "compression/codec.py": "import numpy\nfrom .layers import gru",
+  "compression/codecs/recurrent/codec.py": "import numpy\nfrom .layers import gru",
   "compression/layers/__init__.py": "from compression.layers.gru import x",
   "compression/layers/gru.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
   "  import compression.info",
@@ -48,8 +48,12 @@ INFO = {"compression/__init__.py", "compression/info.py"}
       "from compression.layers import gru\ndef test():\n  a = 'golden'",
       {*GRU, "tests/layers/conftest.py", "tests/golden/a.npz"},
     ),
-    ("tests/api_test.py", "import compression", {*GRU, "compression/codec.py"}),
-    ("tests/api_test.py", "from compression import load", {*GRU, "compression/codec.py"}),
+    ("tests/api_test.py", "import compression", {*GRU, "compression/codecs/recurrent/codec.py"}),
+    (
+      "tests/api_test.py",
+      "from compression import load",
+      {*GRU, "compression/codecs/recurrent/codec.py"},
+    ),
     ("tests/a_test.py", "import compression.info", INFO),
     ("tests/a_test.py", "def test():\n  class A:\n    import compression.info as i", INFO),
     ("tests/info_test.py", "run(['python', '-m', 'compression.info'])", INFO),
@@ -57,7 +61,7 @@ INFO = {"compression/__init__.py", "compression/info.py"}
     (
       "tests/all_test.py",
       "run(['python', '-m', f'compression.{name}'])",
-      {*GRU, "compression/codec.py", "compression/info.py"},
+      {*GRU, "compression/codecs/recurrent/codec.py", "compression/info.py"},
     ),
     ("tests/none_test.py", "a = 'compression.x', 'tools/gone.py', 'gone', 'a.b c\\n'", set()),
   ],
@@ -115,7 +119,7 @@ def test_what_only_type_checkers_read_does_not_count_and_what_they_do_not_read_d
 def test_data_counts_where_a_test_names_it_and_where_a_module_reads_it(tmp_path):
   files = {
     "compression/__init__.py": "",
-    "compression/registry.py": "",
+    "compression/codecs/model_folders.py": "",
     "models/small/config.json": "{}",
     "models/small/__pycache__/a.pyc": "",
     "tests/a/b_test.py": "x = 'data', 'shared/one.json'",
@@ -131,7 +135,7 @@ def test_data_counts_where_a_test_names_it_and_where_a_module_reads_it(tmp_path)
   }
   assert sources(tmp_path, files, "tools/tool.py") == {
     "compression/__init__.py",
-    "compression/registry.py",
+    "compression/codecs/model_folders.py",
     "models/small/config.json",
   }
 

@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 import compression
-from compression import container
-from compression.codec import Codec
+from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.tiling import Tiling
 from compression.exporting import tflite
-from compression.image_coder.tiling import Tiling
-from tests.entropy_coder.examples import make_coder, make_model
+from compression.formats import rnic
+from tests.entropy.bits.examples import make_coder, make_model
 from tests.exporting.examples import small_codec
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -128,8 +128,8 @@ def assert_as_the_api(found: dict[str, np.ndarray], codec: Codec, data: bytes, c
 
 def forged(data: bytes, **fields: object) -> bytes:
   """The file with other header fields and checksums that fit."""
-  header, payloads, *_ = container.read(data)
-  return container.write(header._replace(**fields), payloads)
+  header, payloads, *_ = rnic.read(data)
+  return rnic.write(header._replace(**fields), payloads)
 
 
 # Images
@@ -160,7 +160,7 @@ def test_images_of_all_sizes_and_without_entropy_coding(
 def test_images_in_tiles(run, exported, photo, tmp_path, monkeypatch):
   monkeypatch.setattr(exported.codec, "_tiling", lambda image: Tiling(3, 2))
   data = exported.codec.compress(photo[:100, :150], 3)
-  assert container.read_header(data).tile == 3
+  assert rnic.read_header(data).tile == 3
   (tmp_path / "photo.rnic").write_bytes(data)
   assert run("photo.rnic", f"--decoder={exported.folder}").status == 0
   assert_as_the_api(images(tmp_path), exported.codec, data, 3)
@@ -213,8 +213,8 @@ def test_where_there_is_no_runtime_it_is_named(run, exported, file):
 def test_files_that_do_not_fit(run, exported, file):
   data = file.read_bytes()
   flag = f"--decoder={exported.folder}"
-  tables = container.read_header(data).tables_id
-  ends = container.layer_ends(data)
+  tables = rnic.read_header(data).tables_id
+  ends = rnic.layer_ends(data)
   flipped = bytearray(data)
   flipped[ends[1] + 8] ^= 1
   for content, *words in (

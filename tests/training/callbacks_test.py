@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression import registry
-from compression.errors import CompressionError, ModelError, OutputError
-from compression.image_coder.archives import read_weights
-from compression.image_coder.config import CodecConfig
-from compression.image_coder.weights import named_variables
+from compression.codecs import model_folders
+from compression.codecs.recurrent.archives import read_weights
+from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.weights import named_variables
+from compression.common.errors import CompressionError, ModelError, OutputError
 from compression.training import callbacks
 from compression.training.callbacks import Checkpoints, Plan, SetIterations, StopOnSignal
 from compression.training.config import Experiment, TrainConfig
 from compression.training.curriculum import Curriculum
-from compression.training.run import make_trainer
-from compression.training.trainer import MODEL, Trainer
+from compression.training.loop import make_trainer
+from compression.training.tasks.recurrent import MODEL, Trainer
 
 _MODEL = CodecConfig(width=1 / 32, bits=8, iterations=3)
 
@@ -85,8 +85,8 @@ def test_checkpoints_are_kept_and_restored_and_exported(tmp_path: pathlib.Path) 
     for name, variable in named_variables(getattr(first, part)).items():
       np.testing.assert_array_equal(variable, others[name])
 
-  model = registry.find(tmp_path / MODEL)
-  assert registry.read_config(model) == _MODEL
+  model = model_folders.find(tmp_path / MODEL)
+  assert model_folders.read_config(model) == _MODEL
   arrays = read_weights(model.folder)
   for name, variable in named_variables(first.averaged).items():
     np.testing.assert_array_equal(arrays[name], variable.numpy().astype(np.float16))

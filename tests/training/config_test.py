@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from compression.errors import ConfigError, ModelError
-from compression.image_coder.config import CodecConfig
+from compression.codecs.recurrent.config import CodecConfig
+from compression.common.errors import ConfigError, ModelError
 from compression.training import config as config_lib
 from compression.training.config import Experiment, TrainConfig
 
@@ -151,10 +151,10 @@ def test_a_damaged_experiment_of_a_run_is_named(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_architecture_is_that_of_the_model_to_start_from() -> None:
-  from compression import registry
+  from compression.codecs import model_folders
 
-  model = registry.models()[0]
-  assert config_lib.base(pathlib.Path("none"), model.name).model == registry.read_config(model)
+  model = model_folders.models()[0]
+  assert config_lib.base(pathlib.Path("none"), model.name).model == model_folders.read_config(model)
   with pytest.raises(ModelError, match="nothing_such"):
     config_lib.base(pathlib.Path("none"), "nothing_such")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compression.errors import ConfigError
+from compression.common.errors import ConfigError
 from compression.training.curriculum import Curriculum
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.image_coder.codec import ImageCoder
-from compression.image_coder.config import FRAMEWORKS, UNITS, CodecConfig
-from compression.image_coder.weights import named_variables
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, CodecConfig
+from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.weights import named_variables
 from compression.training.muon import ADAM_SHARE, Muon, matrices_of, orthogonalize
 
 

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from compression.common.errors import ConfigError
 from compression.datasets.tiles import TileSource
-from compression.errors import ConfigError
 from compression.training import pipeline
 
 

@@ -11,11 +11,11 @@ import warnings
 import pytest
 import tensorflow as tf
 
-from compression.image_coder.config import CodecConfig
+from compression.codecs.recurrent.config import CodecConfig
 from compression.training.callbacks import Plan, StepCallback
 from compression.training.config import Experiment, TrainConfig
+from compression.training.loop import make_trainer
 from compression.training.progress import progress_bar
-from compression.training.run import make_trainer
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -62,5 +62,5 @@ def test_tensorflow_addons_is_imported_here_only_and_only_when_used() -> None:
     if importing.search(file.read_text("utf-8"))
   ]
   assert found == ["progress.py"]
-  code = "import sys, compression.training.run; sys.exit('tensorflow_addons' in sys.modules)"
+  code = "import sys, compression.training.loop; sys.exit('tensorflow_addons' in sys.modules)"
   assert subprocess.run([sys.executable, "-c", code], cwd=_ROOT, check=False).returncode == 0

@@ -9,15 +9,15 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from compression.errors import CompressionError
-from compression.image_coder.config import CodecConfig
+from compression.codecs.recurrent.config import CodecConfig
+from compression.common.errors import CompressionError
 from compression.metrics import psnr
 from compression.training import callbacks, reports
 from compression.training.callbacks import Plan
 from compression.training.config import Experiment, TrainConfig
-from compression.training.run import make_trainer
+from compression.training.loop import make_trainer
 from compression.training.schedule import WarmUpCosine
-from compression.training.trainer import Trainer
+from compression.training.tasks.recurrent import Trainer
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.errors import CompressionError, ConfigError
-from compression.image_coder.config import CodecConfig
+from compression.codecs.recurrent.config import CodecConfig
+from compression.common.errors import CompressionError, ConfigError
 from compression.training import workers
 from compression.training.config import Experiment, TrainConfig
-from compression.training.run import Console, train
+from compression.training.loop import Console, train
 from tests.training.processes import (
   Processes,
   free_addresses,
@@ -177,7 +177,7 @@ def test_two_devices_learn_what_one_does(
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
     from compression.training.config import Experiment, read
-    from compression.training.run import Console, train
+    from compression.training.loop import Console, train
 
     folder = pathlib.Path(sys.argv[1])
     experiment = Experiment().override(read(folder / "experiment.json"))

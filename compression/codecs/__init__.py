@@ -1,0 +1,1 @@
+"""Codecs: images to bytes and back. The contract is in base.py."""

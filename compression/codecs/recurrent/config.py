@@ -1,0 +1,95 @@
+"""What a model is: everything that the shape and meaning of its weights depend on."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from compression.common.config import JsonConfig
+from compression.common.errors import ConfigError
+
+UNITS = ("lstm", "associative_lstm", "gru", "residual_gru")
+"""The recurrent units of Toderici et al. (2017), section 3.1."""
+
+FRAMEWORKS = ("one_shot", "additive", "residual_scaling")
+"""The reconstruction frameworks of Toderici et al. (2017), section 3.2."""
+
+MAX_ITERATIONS = 16
+"""Released models stop at 16 iterations, 2 bits per pixel."""
+
+DEFAULT_ITERATIONS = 8
+"""What is compressed with if nobody says otherwise."""
+
+BLOCK = 16
+"""Pixels along a side of the block that one place of the code describes: four strides of 2."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CodecConfig(JsonConfig):
+  """The architecture of a codec; saved as `config.json` beside the weights.
+
+  Attributes:
+    unit: one of UNITS.
+    framework: one of FRAMEWORKS.
+    width: scales every depth but that of the image (3) and of the code; 1 is the paper's.
+    bits: depth of the code, bits per 16x16 block and iteration. 32 is 0.125 bits per pixel.
+    iterations: how many the model was trained for, at most 16.
+    pixel_range: pixels are x = pixel_range * (2 * image / 255 - 1). At 1 the decoder's last tanh
+      reaches black and white in the limit only; below 1 it reaches them exactly.
+    use_bias: biases in every convolution, as in the paper; the published weights have none.
+
+  Raises:
+    ConfigError: if a value is not allowed.
+  """
+
+  unit: str = "residual_gru"
+  framework: str = "one_shot"
+  width: float = 0.25
+  bits: int = 32
+  iterations: int = MAX_ITERATIONS
+  pixel_range: float = 1.0
+  use_bias: bool = False
+
+  def __post_init__(self) -> None:
+    _check_choice("unit", self.unit, UNITS)
+    _check_choice("framework", self.framework, FRAMEWORKS)
+    _check_number("width", self.width, 1 / 64, 8)
+    _check_number("pixel_range", self.pixel_range, 0.1, 1)
+    _check_whole("bits", self.bits, 8, 256)
+    if self.bits % 8:
+      raise ConfigError(
+        f"bits must be a multiple of 8, so that places are whole bytes: {self.bits}"
+      )
+    _check_whole("iterations", self.iterations, 1, MAX_ITERATIONS)
+    if not isinstance(self.use_bias, bool):
+      raise ConfigError(f"use_bias must be true or false: {self.use_bias!r}")
+    for name in ("width", "pixel_range"):  # 1 and 1.0 are one model
+      object.__setattr__(self, name, float(getattr(self, name)))
+    smallest = self.depth(64)  # the decoder folds depths four to one, and complex units need pairs
+    if 64 * self.width != smallest or smallest < 1 or (128 * self.width) % 4:
+      raise ConfigError(f"width must make whole depths (a multiple of 1/32): {self.width}")
+
+  def depth(self, full: int) -> int:
+    """The depth of a layer that has `full` channels at width 1."""
+    return int(full * self.width)
+
+  @property
+  def bits_per_pixel(self) -> float:
+    """Nominal bits per pixel of one iteration."""
+    return self.bits / BLOCK**2
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+  if value not in choices:
+    raise ConfigError(f"{name} must be one of {', '.join(choices)}: {value!r}")
+
+
+def _check_number(name: str, value: Any, low: float, high: float) -> None:
+  number = isinstance(value, (int, float)) and not isinstance(value, bool)
+  if not number or not low <= value <= high:
+    raise ConfigError(f"{name} must be a number from {low:g} to {high:g}: {value!r}")
+
+
+def _check_whole(name: str, value: Any, low: int, high: int) -> None:
+  if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+    raise ConfigError(f"{name} must be a whole number from {low} to {high}: {value!r}")

@@ -1,0 +1,101 @@
+"""Runs a codec on images of any size, tile by tile where they are large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from compression.codecs.recurrent.config import BLOCK
+from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.runner import Runner
+from compression.codecs.recurrent.tiling import Tiling, choose_tiling, tiles
+
+
+class TiledRunner:
+  """Encodes and decodes single images.
+
+  A tile runs through all its iterations before the next one starts, so that only one tile's states
+  are held.
+
+  Args:
+    model: the networks, with their weights.
+  """
+
+  def __init__(self, model: ImageCoder):
+    self.config = model.config
+    self._runner = Runner(model)
+
+  def tiling(self, height: int, width: int) -> Tiling:
+    """How an image of so many pixels is to be cut."""
+    return choose_tiling(height, width, self.config.width)
+
+  def encode(self, image: np.ndarray, iterations: int, tiling: Tiling) -> np.ndarray:
+    """The bits of an image.
+
+    Args:
+      image: uint8 [H, W, 3].
+      iterations: how many to run.
+      tiling: how the image is cut.
+
+    Returns: bool [T, ceil(H/16), ceil(W/16), bits]; True is +1.
+    """
+    padded = pad_to_blocks(image)
+    high, wide = padded.shape[0] // BLOCK, padded.shape[1] // BLOCK
+    bits = np.empty([iterations, high, wide, self.config.bits], bool)
+    for tile in tiles(high, wide, tiling):
+      layers = self._runner.encode(padded[tile.outer_pixels], iterations)
+      for t, layer in enumerate(layers):
+        bits[t][tile.blocks] = layer.bits[tile.inner]
+    return bits
+
+  def encode_and_decode(
+    self, image: np.ndarray, iterations: int, tiling: Tiling
+  ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The bits of each iteration, [h, w, bits], and what `decode` makes of them, [H, W, 3].
+
+    An image that is not cut is run no further than the caller asks; one that is, to its end.
+    """
+    height, width, _ = image.shape
+    if tiling.tile:
+      bits = self.encode(image, iterations, tiling)
+      for layer, pixels in zip(bits, self.decode(bits, tiling)):
+        yield layer, pixels[:height, :width]
+      return
+    for step in self._runner.encode(pad_to_blocks(image), iterations, keep_last=True):
+      assert step.state is not None
+      yield step.bits, self._runner.pixels(step.state)[:height, :width]
+
+  def decode(self, bits: np.ndarray, tiling: Tiling) -> Iterator[np.ndarray]:
+    """The image after each iteration, uint8 [16 h, 16 w, 3].
+
+    Args:
+      bits: bool [T, h, w, bits].
+      tiling: how the image was cut; the images of all iterations are held if it was.
+    """
+    if not tiling.tile:
+      for state in self._runner.decode(bits):
+        yield self._runner.pixels(state)
+      return
+    count, high, wide, _ = bits.shape
+    images = np.empty([count, high * BLOCK, wide * BLOCK, 3], np.uint8)
+    for tile in tiles(high, wide, tiling):
+      for image, state in zip(images, self._runner.decode(bits[(slice(None), *tile.outer)])):
+        image[tile.pixels] = self._runner.pixels(state)[tile.inner_pixels]
+    yield from images
+
+  def decode_last(self, bits: np.ndarray, tiling: Tiling) -> np.ndarray:
+    """The image after the last iteration alone, uint8 [16 h, 16 w, 3]; arguments as `decode`'s."""
+    _, high, wide, _ = bits.shape
+    image = np.empty([high * BLOCK, wide * BLOCK, 3], np.uint8)
+    for tile in tiles(high, wide, tiling):
+      for state in self._runner.decode(bits[(slice(None), *tile.outer)]):
+        last = state
+      image[tile.pixels] = self._runner.pixels(last)[tile.inner_pixels]
+    return image
+
+
+def pad_to_blocks(image: np.ndarray) -> np.ndarray:
+  """Repeats the last row and column until both sides are multiples of 16."""
+  height, width, _ = image.shape
+  return np.pad(image, [(0, -height % BLOCK), (0, -width % BLOCK), (0, 0)], "edge")

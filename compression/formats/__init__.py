@@ -1,0 +1,1 @@
+"""File formats, byte by byte; nothing here knows a network."""

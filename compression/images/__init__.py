@@ -1,0 +1,1 @@
+"""Photos in and out: reading, orientation, colour, transparency, writing."""

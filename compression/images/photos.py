@@ -1,0 +1,260 @@
+"""Photos from files and back: whatever Pillow can read becomes uint8 RGB, and RGB becomes PNG.
+
+Nothing here needs TensorFlow. Everything that the codec cannot keep (transparency, 16 bits, other
+colour spaces, more frames) is resolved in a way that a note states, mostly by `pixels`. A file that
+is cut short or fails its format's own checks is refused, never read in part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageFile, UnidentifiedImageError, _imaging
+
+from compression.common import files
+from compression.common.errors import ImageError
+from compression.images import pixels
+
+MAX_SIDE = 65535  # what 16 bits hold
+MAX_PIXELS = 2**30  # six times Pillow's own limit; 3 GiB of RGB, and Pillow needs 4 GiB to decode
+
+# Pillow opens these and cannot or should not decode them: EPS would run Ghostscript on the file.
+_UNREADABLE_FORMATS = frozenset({"EPS", "MPEG"})
+
+
+class Photo(NamedTuple):
+  """An image as the codec takes it.
+
+  image: uint8 [H, W, 3], sRGB.
+  notes: what was done to the file's content beyond decoding it, one phrase each.
+  """
+
+  image: np.ndarray
+  notes: tuple[str, ...]
+
+
+def read_photo(source: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> Photo:
+  """The first frame of an image file, upright, opaque, 8 bits, sRGB.
+
+  Args:
+    source: a path, or a binary file object, which is read from its start and left open.
+    name: what messages call the source; its path by default.
+
+  Returns:
+    A Photo of an array that may be written to. Its notes say what was changed:
+      - the EXIF orientation is applied;
+      - colour profiles other than sRGB, CMYK and Lab are converted to sRGB;
+      - transparency is composited on white;
+      - 16-bit values are scaled, 0..65535 to 0..255;
+      - 32-bit integers that do not fit 16 bits, and floating-point values other than 0..1 or whole
+        numbers, are scaled from their own range;
+      - of several frames the first is taken.
+
+  Raises:
+    ImageError: if the source cannot be read, is no image, is damaged or cut short, has a side over
+      MAX_SIDE or more than MAX_PIXELS pixels. One line, which begins with the name.
+  """
+  if isinstance(source, (str, os.PathLike)):
+    name = _one_line(name or os.fsdecode(source))
+    try:
+      with open(source, "rb") as file:
+        return read_photo(file, name)
+    except IsADirectoryError as error:
+      raise ImageError(f"{name}: is a directory") from error
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # or a zero in the name
+      raise ImageError(f"{name}: no such file") from error
+    except OSError as error:
+      raise ImageError(f"{name}: cannot be read: {error.strerror}") from error
+  name = _one_line(name or str(getattr(source, "name", "image")))
+  try:
+    if not getattr(source, "seekable", lambda: False)():  # a pipe; Pillow goes back and forth
+      source = io.BytesIO(source.read())
+    source.seek(0)
+    empty = not source.read(1)
+  except OSError as error:
+    raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from error
+  if empty:
+    raise ImageError(f"{name}: is empty")
+  with contextlib.ExitStack() as stack:
+    stack.enter_context(_silence)
+    return _read(source, name, stack)
+
+
+def write_png(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool = False) -> None:
+  """Writes uint8 [H, W, 3] as a PNG file, whole or not at all.
+
+  Raises:
+    ImageError: if `image` is not such an array.
+    OutputError: if `path` exists and `overwrite` is false, or cannot be written.
+  """
+  image = check_image(image)
+  files.check_output(path, overwrite)  # before the work of encoding
+  content = encode_png(image)
+  with files.atomic_write(path, overwrite=overwrite) as file:
+    file.write(content)
+
+
+def encode_png(image: np.ndarray) -> bytes:
+  """The PNG file of uint8 [H, W, 3]: 8-bit RGB, without metadata.
+
+  Raises:
+    ImageError: if `image` is not such an array.
+  """
+  buffer = io.BytesIO()
+  Image.fromarray(np.ascontiguousarray(check_image(image))).save(buffer, "PNG")
+  return buffer.getvalue()
+
+
+def check_image(image: Any) -> np.ndarray:
+  """Refuses what is not an image; returns it as a NumPy array, not copied where it is one.
+
+  Args:
+    image: uint8 [H, W, 3] with H, W >= 1; an array, a tensor or a Pillow image.
+
+  Raises:
+    ImageError: if it is anything else. Nothing is converted: a float image has to be scaled and
+      rounded by those who know its range.
+  """
+  try:
+    array = np.asarray(image)
+  except ValueError as error:  # nested lists of different lengths
+    raise ImageError(
+      f"an image is a uint8 array [height, width, 3]. Received: {type(image).__name__}, {error}"
+    ) from error
+  if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+    raise ImageError(
+      "an image is a uint8 array [height, width, 3] with sides of at least 1. "
+      f"Received: shape {array.shape}, dtype {array.dtype}"
+    )
+  return array
+
+
+class _Shared:
+  """A change of global state, in force while at least one thread is inside.
+
+  The first to enter makes it and the last to leave undoes it. `warnings.catch_warnings` and plain
+  saving and restoring both lose the original where two threads overlap.
+  """
+
+  def __init__(self, change: Callable[[], Callable[[], None]]):
+    self._change = change  # makes the change and returns what undoes it
+    self._lock = threading.Lock()
+    self._users = 0
+
+  def __enter__(self) -> None:
+    with self._lock:
+      if not self._users:
+        self._undo = self._change()
+      self._users += 1
+
+  def __exit__(self, *_: object) -> None:
+    with self._lock:
+      self._users -= 1
+      if not self._users:
+        self._undo()
+
+
+def _silence_pillow() -> Callable[[], None]:
+  warnings.filterwarnings("ignore", module=r"PIL\.")
+  entry = warnings.filters[0]
+  # libtiff, which Pillow has linked in, prints its errors; they come as exceptions as well.
+  set_handler = handler = None
+  with contextlib.suppress(AttributeError, OSError):  # it cannot be reached on every system
+    set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+    set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+    handler = set_handler(None)
+
+  def undo() -> None:
+    if set_handler is not None:
+      set_handler(handler)
+    with contextlib.suppress(ValueError):  # somebody has set all filters anew
+      warnings.filters.remove(entry)  # type: ignore[attr-defined]
+
+  return undo
+
+
+def _raise_pillow_limit() -> Callable[[], None]:
+  before, ours = Image.MAX_IMAGE_PIXELS, MAX_PIXELS // 2  # Pillow refuses at twice its value
+  Image.MAX_IMAGE_PIXELS = ours
+
+  def undo() -> None:
+    if Image.MAX_IMAGE_PIXELS == ours:  # else the host program has set it meanwhile
+      Image.MAX_IMAGE_PIXELS = before
+
+  return undo
+
+
+_silence = _Shared(_silence_pillow)
+_large_images = _Shared(_raise_pillow_limit)
+
+
+def _one_line(name: str) -> str:
+  """A name for messages: line breaks, control characters and undecodable bytes are escaped."""
+  return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+
+
+@contextlib.contextmanager
+def _decoding(name: str) -> Iterator[None]:
+  """Turns what Pillow raises into an ImageError.
+
+  Pillow's readers raise nearly anything on damaged files (OSError, SyntaxError, ValueError,
+  struct.error, zlib.error, IndexError and more), so there is no shorter list to catch.
+  """
+  try:
+    yield
+  except ImageError:
+    raise
+  except Image.DecompressionBombError as error:
+    raise ImageError(f"{name}: has more than {MAX_PIXELS} pixels, which is the limit") from error
+  except UnidentifiedImageError as error:
+    raise ImageError(f"{name}: not an image that can be read") from error
+  except MemoryError as error:
+    raise ImageError(f"{name}: too large for this machine's memory") from error
+  except Exception as error:
+    raise ImageError(f"{name}: the image is cut short or damaged") from error
+
+
+def _read(file: BinaryIO, name: str, stack: contextlib.ExitStack) -> Photo:
+  """`read_photo` of an open, seekable, non-empty file; `stack` closes what stays open meanwhile."""
+  with _decoding(name):
+    opened = _open(file, stack)
+    width, height = opened.size
+    if max(width, height) > MAX_SIDE:
+      raise ImageError(f"{name}: is {width} x {height}; no side may be longer than {MAX_SIDE}")
+    if width * height > MAX_PIXELS:
+      raise ImageError(f"{name}: has more than {MAX_PIXELS} pixels, which is the limit")
+    if opened.format in _UNREADABLE_FORMATS or isinstance(opened, ImageFile.StubImageFile):
+      raise ImageError(f"{name}: not an image that can be read ({opened.format})")
+    if opened.format == "PNG":
+      opened.verify()  # loading leaves out the checksums, and would give wrong pixels
+      opened = _open(file, stack)
+    image, notes = pixels.decode(opened)
+    if _has_more_frames(opened):
+      notes.append("first frame only")
+    return Photo(image, tuple(notes))
+
+
+def _open(file: BinaryIO, stack: contextlib.ExitStack) -> ImageFile.ImageFile:
+  """Reads the header. Only for images over the host program's own limit is that one raised."""
+  try:
+    return Image.open(file)
+  except Image.DecompressionBombError:
+    stack.enter_context(_large_images)
+    return Image.open(file)
+
+
+def _has_more_frames(image: Image.Image) -> bool:
+  if image.format == "PSD":  # its further "frames" are layers, which the first shows merged
+    return False
+  try:
+    return getattr(image, "is_animated", False)
+  except Exception:  # noqa: BLE001  a broken second frame leaves the first as it is
+    return True

@@ -1,0 +1,287 @@
+"""The codec on real photos: any size, prefixes, tiles, targets, and files that are not right."""
+
+from __future__ import annotations
+
+import pathlib
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+
+import compression
+from compression.codecs.recurrent import tiling
+from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.network import ImageCoder
+from compression.common.errors import FormatError, ImageError, ModelError, RangeError
+from compression.entropy.bits.learned import LearnedCoder
+from compression.formats import rnic
+from compression.images.photos import read_photo
+from compression.metrics import psnr
+
+
+@pytest.fixture(scope="module")
+def codec() -> Codec:
+  """The smaller of the released models."""
+  return compression.load("mobile")
+
+
+@pytest.fixture(scope="module")
+def small_photo(photo: np.ndarray) -> np.ndarray:
+  """Odd sides, and a part of the photo with detail."""
+  return np.ascontiguousarray(photo[30:131, 150:283])
+
+
+@pytest.fixture(scope="module")
+def data(codec: Codec, small_photo: np.ndarray) -> bytes:
+  """Five iterations."""
+  return codec.compress(small_photo, 5)
+
+
+def _forged(data: bytes, **fields: int) -> bytes:
+  """The file with other header fields and a checksum that fits."""
+  offsets = {"layers": (6, "B"), "halo": (7, "B"), "height": (16, "<I"), "width": (20, "<I")}
+  offsets |= {"tile": (24, "<H"), "tables_id": (26, "<H")}
+  header = bytearray(data[: rnic.HEADER_BYTES])
+  for name, value in fields.items():
+    offset, kind = offsets[name]
+    struct.pack_into(kind, header, offset, value)
+  struct.pack_into("<I", header, 28, zlib.crc32(bytes(header[:28])))
+  return bytes(header) + data[rnic.HEADER_BYTES :]
+
+
+@pytest.mark.parametrize("height,width", [(1, 1), (1, 40), (17, 1), (16, 16), (33, 47), (100, 31)])
+def test_any_size_comes_back_at_its_size(
+  codec: Codec, photo: np.ndarray, height: int, width: int
+) -> None:
+  image = np.ascontiguousarray(photo[100 : 100 + height, 200 : 200 + width])
+  data = codec.compress(image, 3)
+  restored = codec.decompress(data)
+  assert restored.shape == image.shape
+  assert restored.dtype == np.uint8
+  packed = codec.compress(image, 3, entropy_coder="none")
+  np.testing.assert_array_equal(codec.decompress(packed), restored)
+  blocks = -(-height // 16) * -(-width // 16)
+  assert len(packed) == 32 + 3 * (6 + 4 * blocks)
+  assert len(data) <= len(packed)
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_a_single_pixel_of_black_or_white_keeps_its_brightness(codec: Codec, value: int) -> None:
+  restored = codec.decompress(codec.compress(np.full([1, 1, 3], value, np.uint8), 16))
+  assert abs(restored.astype(int) - value).max() < 24
+
+
+def test_quality_rises_and_bytes_are_as_promised(codec: Codec, photo: np.ndarray) -> None:
+  data = codec.compress(photo, 16)
+  pixels = photo.shape[0] * photo.shape[1]
+  packed = codec.compress(photo, 16, entropy_coder="none")
+  assert len(packed) * 8 / pixels == pytest.approx(2.0, rel=0.01)
+  assert len(data) < 0.92 * len(packed)
+  quality = [float(psnr(photo, decoded.image)) for decoded in codec.progressive(data)]
+  assert len(quality) == 16
+  assert quality[0] > 22
+  assert all(later > earlier for earlier, later in zip(quality[:8], quality[1:9]))
+  assert quality[15] > quality[7] + 0.5
+
+
+def test_a_prefix_is_the_file_of_fewer_iterations(
+  codec: Codec, small_photo: np.ndarray, data: bytes
+) -> None:
+  for iterations in (1, 2, 4):
+    assert rnic.prefix(data, iterations) == codec.compress(small_photo, iterations)
+    fewer = codec.decompress(codec.compress(small_photo, iterations))
+    np.testing.assert_array_equal(codec.decompress(data, iterations), fewer)
+
+
+def test_decoding_is_repeatable_and_progressive_ends_at_decompress(
+  codec: Codec, data: bytes
+) -> None:
+  steps = [decoded.image for decoded in codec.progressive(data)]
+  np.testing.assert_array_equal(steps[-1], codec.decompress(data))
+  np.testing.assert_array_equal(steps[2], codec.decompress(data, 3))
+
+
+def test_a_cut_file_decodes_to_its_last_whole_layer_and_says_so(codec: Codec, data: bytes) -> None:
+  ends = rnic.layer_ends(data)
+  for cut in (ends[0], ends[0] + 3, ends[2] + 20, len(data) - 1):
+    whole = sum(end <= cut for end in ends)
+    with pytest.warns(UserWarning, match=f"cut short: {whole} of 5"):
+      image = codec.decompress(data[:cut])
+    np.testing.assert_array_equal(image, codec.decompress(data, whole))
+  with pytest.raises(FormatError, match="cut short"):
+    codec.decompress(data[: ends[0] - 1])
+
+
+def test_damage_is_refused_but_layers_before_it_decode(codec: Codec, data: bytes) -> None:
+  ends = rnic.layer_ends(data)
+  broken = bytearray(data)
+  broken[ends[2] + 30] ^= 4
+  with pytest.raises(FormatError, match="layer 4 of 5 is damaged.*iterations=3"):
+    codec.decompress(bytes(broken))
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")  # nothing that was asked for is missing
+    np.testing.assert_array_equal(codec.decompress(bytes(broken), 3), codec.decompress(data, 3))
+  with pytest.raises(FormatError, match="4 iterations were asked for"):
+    codec.decompress(bytes(broken), 4)
+
+
+def test_more_iterations_than_the_file_has_are_refused(codec: Codec, data: bytes) -> None:
+  with pytest.raises(FormatError, match="has 5 iterations; 6 were asked for"):
+    codec.decompress(data, 6)
+
+
+def test_hostile_sizes_are_refused_before_memory_is_taken(codec: Codec, data: bytes) -> None:
+  with pytest.raises(FormatError, match="GiB"):
+    codec.decompress(_forged(data, height=32000, width=32000))
+  with pytest.raises(FormatError, match="GiB"):
+    codec.decompress(_forged(data, height=32000, width=32000, tile=4096, halo=4))
+  with pytest.raises(FormatError):  # the payload is too short for the sides
+    codec.decompress(_forged(data, height=3000, width=3000))
+
+
+def test_the_wrong_model_is_refused_by_name(codec: Codec, data: bytes) -> None:
+  other = Codec("other", ImageCoder(CodecConfig(width=1 / 16)), b"12345678")
+  with pytest.raises(ModelError, match="made with model mobile; this is other"):
+    other.decompress(data)
+  foreign = other.compress(np.zeros([8, 8, 3], np.uint8), 1)
+  with pytest.raises(ModelError, match="not installed .3132333435363738.*this is mobile"):
+    codec.decompress(foreign)
+
+
+def test_tiles_are_recorded_and_leave_no_seam(
+  codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  image = np.ascontiguousarray(photo[:330, :457])
+  whole = codec.compress(image, 4)
+  monkeypatch.setattr(tiling, "_PIXELS_AT_WIDTH_1", 256 * 256 * codec.config.width)
+  tiled = codec.compress(image, 4)
+  header = rnic.read_header(tiled)
+  assert (header.tile, header.halo) == (8, tiling.HALO_BLOCKS)
+  assert len(tiled) == pytest.approx(len(whole), rel=0.01)  # some bits differ near the seams
+  monkeypatch.undo()  # the file knows its tiles, whatever this machine would choose
+  restored, reference = codec.decompress(tiled), codec.decompress(whole)
+  assert float(psnr(image, restored)) > float(psnr(image, reference)) - 0.1
+  error = (restored.astype(float) - image) ** 2
+  seams = np.r_[error[126:130].ravel(), error[254:258].ravel()].mean()
+  assert seams < 1.3 * error.mean()
+  steps = list(codec.progressive(tiled))
+  np.testing.assert_array_equal(steps[-1].image, restored)
+
+
+def test_targets(codec: Codec, small_photo: np.ndarray) -> None:
+  result = codec.compress_to_size(small_photo, 1000)
+  assert len(result.data) <= 1000 and result.note is None
+  assert len(codec.compress(small_photo, result.iterations + 1)) > 1000
+  result = codec.compress_to_size(small_photo, 10)
+  assert result.iterations == 1 and "more than the target" in str(result.note)
+  assert codec.compress_to_size(small_photo, 10**9).iterations == 16
+
+  result = codec.compress_to_quality(small_photo, psnr, 27.0)
+  reached = codec.decompress(result.data)
+  assert float(psnr(small_photo, reached)) >= 27.0
+  fewer = codec.decompress(result.data, result.iterations - 1)
+  assert float(psnr(small_photo, fewer)) < 27.0
+  result = codec.compress_to_quality(small_photo, psnr, 99.0)
+  assert result.iterations == 16 and "not reached" in str(result.note)
+
+
+def test_a_target_with_tiles_is_judged_on_what_the_decoder_makes(
+  codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  monkeypatch.setattr(tiling, "_PIXELS_AT_WIDTH_1", 256 * 256 * codec.config.width)
+  image = np.ascontiguousarray(photo[:300, :300])
+  result = codec.compress_to_quality(image, psnr, 26.0)
+  assert rnic.read_header(result.data).tile
+  assert float(psnr(image, codec.decompress(result.data))) >= 26.0
+
+
+def test_wrong_arguments_are_refused(codec: Codec) -> None:
+  image = np.zeros([4, 4, 3], np.uint8)
+  for wrong in (image[..., 0], image.astype(float), image[:0], np.zeros([4, 4, 4], np.uint8)):
+    with pytest.raises(ImageError, match="Received"):
+      codec.compress(wrong)
+  for iterations in (0, 17, 2.5, True):
+    with pytest.raises(RangeError, match="Received"):
+      codec.compress(image, iterations)  # type: ignore[arg-type]
+  with pytest.raises(ModelError, match="zip.*unknown"):
+    codec.compress(image, entropy_coder="zip")
+  with pytest.raises(FormatError, match="not an .rnic file"):
+    codec.decompress(b"\x89PNG")
+
+
+def test_codes_round_trip(codec: Codec, small_photo: np.ndarray) -> None:
+  bits = codec.encode(small_photo, 3)
+  assert bits.shape == (3, 7, 9, 32) and bits.dtype == bool
+  images = list(codec.decode(bits))
+  height, width, _ = small_photo.shape
+  data = codec.compress(small_photo, 3)
+  np.testing.assert_array_equal(images[2][:height, :width], codec.decompress(data))
+
+
+# Entropy coding
+
+
+def test_the_learned_coder_is_the_default_and_pays(codec: Codec, photo: np.ndarray) -> None:
+  sizes = {name: len(codec.compress(photo, 4, entropy_coder=name)) for name in ("none", "learned")}
+  assert len(codec.compress(photo, 4)) == sizes["learned"] < 0.85 * sizes["none"]
+
+
+def test_the_file_is_as_long_as_the_probabilities_say(codec: Codec, photo: np.ndarray) -> None:
+  bits = codec.encode(photo, 8)
+  coder = codec.entropy_coder()
+  assert isinstance(coder, LearnedCoder)
+  estimate = coder.code_lengths(bits).sum() / 8
+  assert abs(len(codec.compress(photo, 8)) - estimate) <= 0.005 * estimate + 64 + 32 + 6 * 8
+
+
+def test_a_file_of_other_tables_is_refused(codec: Codec, data: bytes) -> None:
+  other = _forged(data, tables_id=codec.entropy_coder().tables_id ^ 1)
+  with pytest.raises(ModelError, match="version .* of the entropy coder of mobile; this is"):
+    codec.decompress(other)
+
+
+def test_a_model_without_an_entropy_coder_packs_its_bits(
+  codec: Codec, small_photo: np.ndarray, data: bytes
+) -> None:
+  bare = Codec("bare", codec.model, codec.model_id)
+  packed = bare.compress(small_photo, 2)
+  assert packed == codec.compress(small_photo, 2, entropy_coder="none")
+  with pytest.raises(ModelError, match="model bare has no entropy coder; use 'none'"):
+    bare.compress(small_photo, 2, entropy_coder="learned")
+  with pytest.raises(ModelError, match="model bare has no entropy coder"):
+    bare.decompress(data)
+
+
+def test_a_small_file_of_a_huge_image_is_refused_at_once(codec: Codec, data: bytes) -> None:
+  for sides in ({"height": 65535, "width": 16384}, {"height": 30000, "width": 20000}):
+    with pytest.raises(FormatError, match="too few|needs about|damaged"):
+      codec.decompress(_forged(data, tile=64, halo=4, **sides))
+
+
+def test_targets_count_the_bytes_after_entropy_coding(codec: Codec, photo: np.ndarray) -> None:
+  packed = codec.compress_to_size(photo, 9000, entropy_coder="none")
+  learned = codec.compress_to_size(photo, 9000)
+  assert len(packed.data) <= 9000 and len(learned.data) <= 9000
+  assert learned.iterations > packed.iterations
+  assert len(codec.compress(photo, learned.iterations + 1)) > 9000
+
+
+FIRST_WEIGHTS_PSNR = (
+  23.71, 26.10, 27.34, 28.41, 29.32, 30.04, 30.58, 31.09,
+  31.50, 31.82, 32.09, 32.30, 32.45, 32.53, 32.55, 32.53,
+)  # fmt: skip
+"""dB at each iteration, means over kodim01 to kodim03, of the first weights of this project."""
+
+
+@pytest.mark.slow
+def test_the_released_model_is_better_than_the_first_one(kodak_dir: pathlib.Path) -> None:
+  codec = compression.load()
+  quality = []
+  for file in sorted(kodak_dir.glob("*.png"))[:3]:
+    image = read_photo(file).image
+    every = codec.progressive(codec.compress(image, 16))
+    quality.append([float(psnr(image, decoded.image)) for decoded in every])
+  assert (np.mean(quality, 0) > FIRST_WEIGHTS_PSNR).all(), quality

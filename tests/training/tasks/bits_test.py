@@ -1,0 +1,115 @@
+"""One step of training a probability model: its loss, its limits, its average, where it starts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from compression.codecs.model_folders import ENTROPY_CODER_FOLDER
+from compression.common.errors import ModelError
+from compression.entropy.bits import learned, networks
+from compression.entropy.bits.configs import InterlacedConfig, ProgressiveConfig
+from compression.entropy.fixed_point import WEIGHT_LIMIT
+from compression.training.tasks.bits import EntropyTrainer
+from compression.training.tasks.bits_config import (
+  EntropyExperiment,
+  EntropyTrainConfig,
+  InputConfig,
+)
+
+LAYERS = 3
+MODELS = {
+  "interlaced": InterlacedConfig(2, 4, hidden=4, state=3, groups=2, group_hidden=4),
+  "progressive": ProgressiveConfig(2, 4),
+}
+
+
+def make_trainer(name="interlaced", learning_rate=0.01, **changes):
+  experiment = EntropyExperiment(name, MODELS[name], EntropyTrainConfig(**changes), InputConfig())
+  trainer = EntropyTrainer(experiment, LAYERS)
+  trainer.compile(optimizer=tf.keras.optimizers.legacy.SGD(learning_rate))
+  return trainer
+
+
+@pytest.fixture
+def codes():
+  bits = np.random.default_rng(1).random([2, 5, 6, LAYERS * 2]) < 0.8
+  return np.where(bits, 1, -1).astype(np.int8)
+
+
+def step(trainer, codes):
+  return trainer.train_on_batch(codes, reset_metrics=False, return_dict=True)["loss"]
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_the_loss_is_the_mean_code_length(name, codes):
+  trainer = make_trainer(name)
+  lengths = trainer(codes).code_lengths.numpy()
+  assert lengths.shape == (LAYERS,)
+  assert step(trainer, codes) == pytest.approx(lengths.mean(), rel=1e-5)
+  np.testing.assert_allclose(trainer.pop_lengths(), lengths, rtol=1e-5)
+  assert not trainer.pop_lengths().any()  # it begins anew
+
+
+def test_a_step_follows_the_gradient_and_codes_shorter(codes):
+  trainer = make_trainer(learning_rate=0.05)
+  losses = [step(trainer, codes) for _ in range(20)]
+  assert losses[-1] < losses[0]
+
+
+def test_weights_end_where_their_integer_form_does(codes):
+  trainer = make_trainer(learning_rate=0.0)
+  for variable in trainer.coder.trainable_variables:
+    variable.assign(tf.fill(variable.shape, -3.0 * WEIGHT_LIMIT))
+  step(trainer, codes)
+  for array in networks.arrays_of(trainer.coder).values():
+    assert (array == -WEIGHT_LIMIT).all()
+
+
+def test_the_average_moves_slower_and_is_what_is_exported(tmp_path, codes):
+  trainer = make_trainer(ema=0.9)
+  start = networks.arrays_of(trainer.averaged)
+  for key, array in networks.arrays_of(trainer.coder).items():
+    np.testing.assert_array_equal(array, start[key])
+  step(trainer, codes)
+  averaged, decay = networks.arrays_of(trainer.averaged), min(0.9, 2 / 11)  # it warms up
+  moved = 0
+  for key, array in networks.arrays_of(trainer.coder).items():
+    expected = decay * start[key] + (1 - decay) * array
+    np.testing.assert_allclose(averaged[key], expected, rtol=1e-4, atol=1e-6)
+    moved += (array != start[key]).any()
+  assert moved
+  trainer.export(tmp_path)
+  learned.save(tmp_path / "expected", "interlaced", MODELS["interlaced"], averaged)
+  folders = [tmp_path / ENTROPY_CODER_FOLDER, tmp_path / "expected"]
+  exported, expected = ((folder / learned.CONFIG_FILE).read_text() for folder in folders)
+  assert exported == expected
+  exported, expected = (np.load(folder / learned.WEIGHTS_FILE) for folder in folders)
+  assert exported.files == expected.files
+  assert all((exported[key] == expected[key]).all() for key in exported.files)
+
+
+def test_it_starts_from_weights_of_the_same_architecture_only(tmp_path, codes):
+  first, second = make_trainer(learning_rate=0.05), make_trainer()
+  for _ in range(20):
+    step(first, codes)
+  first.export(tmp_path)
+  inputs = tf.cast(codes, tf.float32)
+  expected = first.averaged(inputs).code_lengths
+  assert np.abs(second.coder(inputs).code_lengths - expected).max() > 0.02
+  second.start_from(tmp_path / ENTROPY_CODER_FOLDER)
+  for model in (second.coder, second.averaged):  # up to the rounding to integers
+    np.testing.assert_allclose(model(inputs).code_lengths, expected, rtol=1e-3)
+  for other in (make_trainer("progressive"), make_trainer()):
+    if other.experiment.name == "interlaced":
+      other.experiment = other.experiment._replace(model=InterlacedConfig())
+    with pytest.raises(ModelError, match="has another architecture"):
+      other.start_from(tmp_path / ENTROPY_CODER_FOLDER)
+
+
+def test_names_are_those_of_the_archives():
+  trainer = make_trainer()
+  names = trainer.named_variables()
+  assert list(names) == list(networks.named_variables(trainer.coder))
+  assert {id(v) for v in names.values()} == {id(v) for v in trainer.coder.trainable_variables}
