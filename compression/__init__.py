@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 __version__ = "0.1.0"
 
 _EXPORTS = {
-  "Codec": "compression.codecs.recurrent.codec",
+  "RecurrentCodec": "compression.codecs.recurrent.codec",
   "load": "compression.codecs.recurrent.codec",
   "models": "compression.codecs.model_folders",
   "CompressionError": "compression.common.errors",

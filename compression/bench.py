@@ -28,7 +28,7 @@ from compression.common import program, timing
 from compression.common.errors import ImageError
 
 if TYPE_CHECKING:
-  from compression.codecs.recurrent.codec import Codec
+  from compression.codecs.recurrent.codec import RecurrentCodec
 
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos (default: a sample photo)")
 _WIDTHS = flags.DEFINE_list("widths", ["0.25", "1"], "widths at which a step is measured")
@@ -88,7 +88,7 @@ def _print_codec(photos: list[np.ndarray]) -> None:
   _print_entropy_coding(codec, photos[0])
 
 
-def _print_entropy_coding(codec: Codec, photo: np.ndarray) -> None:
+def _print_entropy_coding(codec: RecurrentCodec, photo: np.ndarray) -> None:
   """How long the bits take, beside what the decoder network takes for the same image."""
   every = codec.encode(photo)
   print("entropy coding, seconds:")

@@ -22,7 +22,7 @@ from compression.common import jobs, program
 from compression.formats import rnic
 
 if TYPE_CHECKING:
-  from compression.codecs.recurrent.codec import Codec, Compressed
+  from compression.codecs.recurrent.codec import Compressed, RecurrentCodec
 
 
 _ITERATIONS = flags.DEFINE_integer(
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
 
 
 @functools.lru_cache(maxsize=1)
-def _codec() -> Codec:
+def _codec() -> RecurrentCodec:
   """The model, loaded when the first photo has been read: what is wrong with it comes first."""
   from compression.codecs.recurrent.codec import load
 
@@ -99,7 +99,7 @@ def _compress(job: jobs.Job) -> None:
   )
 
 
-def _by_target(codec: Codec, image: Any) -> Compressed:
+def _by_target(codec: RecurrentCodec, image: Any) -> Compressed:
   from compression import metrics
   from compression.codecs.recurrent.codec import Compressed
 

@@ -24,7 +24,7 @@ from compression.common.errors import FormatError
 from compression.formats import rnic
 
 if TYPE_CHECKING:
-  from compression.codecs.recurrent.codec import Codec
+  from compression.codecs.recurrent.codec import RecurrentCodec
 
 _ITERATIONS = flags.DEFINE_integer(
   "iterations", None, "use only the first so many", lower_bound=1, upper_bound=rnic.MAX_LAYERS
@@ -91,7 +91,7 @@ def _decompress(job: jobs.Job) -> None:
 
 
 @functools.cache
-def _codec(name: str) -> Codec:
+def _codec(name: str) -> RecurrentCodec:
   from compression.codecs.recurrent.codec import load
 
   return load(name, _PRECISION.value)

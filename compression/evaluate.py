@@ -29,7 +29,7 @@ from compression.common import jobs, program
 from compression.common.files import atomic_write, check_output
 
 if TYPE_CHECKING:
-  from compression.codecs.base import ImageCodec
+  from compression.codecs.base import Codec
   from compression.evaluation.points import Point
   from compression.evaluation.results import Results
   from compression.evaluation.throughput import Throughput
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> None:
 
 
 def _measure(
-  codecs: Mapping[str, ImageCodec],
+  codecs: Mapping[str, Codec],
   photos: Mapping[str, pathlib.Path],
   done: Callable[[str, str], bool],
   add: Callable[[list[Point]], None],
@@ -108,7 +108,7 @@ def _measure(
       bar.update()
 
 
-def _print_settings(codecs: Mapping[str, ImageCodec], photos: Mapping[str, pathlib.Path]) -> None:
+def _print_settings(codecs: Mapping[str, Codec], photos: Mapping[str, pathlib.Path]) -> None:
   from compression.evaluation import results, summary
 
   groups: dict[tuple[str, str], list[Point]] = {}
@@ -126,7 +126,7 @@ def _print_settings(codecs: Mapping[str, ImageCodec], photos: Mapping[str, pathl
 
 
 def _write_folder(
-  folder: str, codecs: Mapping[str, ImageCodec], photos: Mapping[str, pathlib.Path]
+  folder: str, codecs: Mapping[str, Codec], photos: Mapping[str, pathlib.Path]
 ) -> None:
   from compression.evaluation import summary
   from compression.evaluation.results import Results, describe_run
@@ -143,7 +143,7 @@ def _write_folder(
 
 
 def _throughput(
-  codecs: Mapping[str, ImageCodec], photos: Mapping[str, pathlib.Path], results: Results
+  codecs: Mapping[str, Codec], photos: Mapping[str, pathlib.Path], results: Results
 ) -> list[Throughput]:
   """The rows that were measured on this machine before, and what is missing if it is asked for."""
   from compression.evaluation import means, throughput

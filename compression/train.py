@@ -32,7 +32,7 @@ from typing import Any
 
 from absl import flags
 
-from compression.codecs.recurrent.config import FRAMEWORKS, MAX_ITERATIONS, UNITS, CodecConfig
+from compression.codecs.recurrent.config import FRAMEWORKS, MAX_ITERATIONS, UNITS, RecurrentConfig
 from compression.common import program
 from compression.common.errors import ConfigError
 from compression.training import config as config_lib
@@ -43,7 +43,7 @@ _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "the folder of the run, made
 _CONFIG = flags.DEFINE_string("config", None, "an experiment file")
 
 # A flag that is not given is None, and leaves what the experiment file or the default says.
-_MODEL_DEFAULTS = CodecConfig()
+_MODEL_DEFAULTS = RecurrentConfig()
 _MODEL_FLAGS = (
   flags.DEFINE_enum("unit", None, UNITS, f"the recurrent unit (default {_MODEL_DEFAULTS.unit})"),
   flags.DEFINE_enum(

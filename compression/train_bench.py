@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common import program
 from compression.common.errors import ConfigError, ImageError
 
@@ -134,7 +134,7 @@ def _photos() -> Iterator[list[str]]:
 def _widths() -> list[float]:
   """Raises UsageError if one is none that a model can have."""
   try:
-    widths = [CodecConfig(width=float(text)).width for text in _WIDTHS.value]
+    widths = [RecurrentConfig(width=float(text)).width for text in _WIDTHS.value]
   except (ValueError, ConfigError) as error:
     raise program.UsageError(f"--widths: {error}") from error
   if not widths:

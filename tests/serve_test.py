@@ -22,7 +22,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.exporting.saved_model import export
 from tests.exporting.examples import encoded, pixels, small_codec
 from tests.serving.examples import HOST, X, save
@@ -166,7 +166,7 @@ def test_it_is_made_of_nothing_that_models_are_made_of() -> None:
 class Exported(NamedTuple):
   """A codec, and a server of its export."""
 
-  codec: Codec
+  codec: RecurrentCodec
   server: Server
 
   @property

@@ -5,8 +5,8 @@
 Reads the imports, and runs nothing. Counted are
 
 *   every import in a module that is imported, also those inside functions;
-*   of a package that is only passed through (`compression` in `import compression.common.files`), the
-    imports that run then: those outside functions;
+*   of a package that is only passed through (`compression` in `import compression.common.files`),
+    the imports that run then: those outside functions;
 *   modules named in a string, as in `[sys.executable, "-m", "compression.compress"]`; an f-string
     that begins with the name of a package and a dot stands for all the modules in it;
 *   for a file in `tests`, the `conftest.py` above it, the programs `tools/*.py` that a string

@@ -36,7 +36,7 @@ class Trial(NamedTuple):
   nominal_bpp: float | None = None
 
 
-class ImageCodec(abc.ABC):
+class Codec(abc.ABC):
   """Images to bytes and back.
 
   Attributes:

@@ -14,7 +14,7 @@ import pathlib
 from typing import NamedTuple
 
 from compression.codecs.recurrent import archives
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import ConfigError, ModelError
 
 DEFAULT_MODEL = "residual_gru"
@@ -61,8 +61,8 @@ def find(name_or_dir: str | os.PathLike[str] = DEFAULT_MODEL) -> Model:
   raise ModelError(f"{text}: no such model or folder; released models: {known}")
 
 
-def read_config(model: Model) -> CodecConfig:
-  """The CodecConfig of a model.
+def read_config(model: Model) -> RecurrentConfig:
+  """The RecurrentConfig of a model.
 
   Raises:
     ModelError: if the file cannot be read.
@@ -70,7 +70,7 @@ def read_config(model: Model) -> CodecConfig:
   """
   file = model.folder / CONFIG_FILE
   try:
-    return CodecConfig.from_json(file.read_text("utf-8"))
+    return RecurrentConfig.from_json(file.read_text("utf-8"))
   except (OSError, UnicodeDecodeError) as error:
     raise ModelError(f"{file}: cannot be read: {error}") from error
   except ConfigError as error:

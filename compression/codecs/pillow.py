@@ -16,7 +16,7 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
-from compression.codecs.base import ImageCodec, MissingCodecError
+from compression.codecs.base import Codec, MissingCodecError
 from compression.common.errors import ImageError
 
 _JXL_PACKAGE = "pillow-jxl-plugin"
@@ -38,7 +38,7 @@ class _Format(NamedTuple):
   Attributes:
     format: Pillow's name.
     about: the options in words.
-    settings: as in ImageCodec.
+    settings: as in Codec.
     options: of a setting.
     feature: what Pillow calls the library, to ask for its version; None for the plug-in.
   """
@@ -114,7 +114,7 @@ _FORMATS = {
 NAMES = tuple(_FORMATS)
 
 
-class PillowCodec(ImageCodec):
+class PillowCodec(Codec):
   """One of NAMES.
 
   Args:

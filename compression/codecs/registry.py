@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from compression.codecs import model_folders
 from compression.codecs import pillow as pillow_codecs
-from compression.codecs.base import ImageCodec, MissingCodecError
+from compression.codecs.base import Codec, MissingCodecError
 from compression.codecs.recurrent.model_codecs import ModelCodec
 from compression.common.errors import CompressionError, ModelError
 
@@ -16,7 +16,7 @@ def names() -> list[str]:
   return [*(model.name for model in model_folders.models()), *pillow_codecs.NAMES]
 
 
-def find(name: str, precision: str = "float32", threads: int = 0) -> ImageCodec:
+def find(name: str, precision: str = "float32", threads: int = 0) -> Codec:
   """The codec of that name.
 
   Args:
@@ -38,7 +38,7 @@ def find(name: str, precision: str = "float32", threads: int = 0) -> ImageCodec:
 
 def find_all(
   wanted: Sequence[str], precision: str = "float32"
-) -> tuple[dict[str, ImageCodec], list[str]]:
+) -> tuple[dict[str, Codec], list[str]]:
   """The codecs of a list, those that are not installed left out.
 
   Returns:
@@ -47,7 +47,7 @@ def find_all(
   Raises:
     CompressionError: if none is left, two would have the same rows, or as `find`.
   """
-  found: dict[str, ImageCodec] = {}
+  found: dict[str, Codec] = {}
   missing = []
   for name in dict.fromkeys(wanted):
     try:

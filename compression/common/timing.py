@@ -83,10 +83,10 @@ def step(width: float, rate: float, repeat: int, precision: str) -> Step:
   """One iteration after the first, at 768x512."""
   import tensorflow as tf
 
-  from compression.codecs.recurrent.config import CodecConfig
-  from compression.codecs.recurrent.network import ImageCoder
+  from compression.codecs.recurrent.config import RecurrentConfig
+  from compression.codecs.recurrent.network import RecurrentNetwork
 
-  model = ImageCoder(CodecConfig(width=width), dtype=precision)
+  model = RecurrentNetwork(RecurrentConfig(width=width), dtype=precision)
   model.build()
   encode, decode = tf.function(model.encode_step), tf.function(model.decode_step)
   x = tf.random.uniform([1, HEIGHT, WIDTH, 3], -1, 1)

@@ -74,7 +74,7 @@ def pack(code: np.ndarray) -> PackedCode:
 
 
 def from_layers(bits: np.ndarray) -> np.ndarray:
-  """From bool [T, h, w, D], as `Codec.encode` gives them, to a code: int8 [h, w, T * D]."""
+  """From bool [T, h, w, D], as `RecurrentCodec.encode` gives them, to int8 [h, w, T * D]."""
   _, high, wide, _ = bits.shape
   layers_last = bits.transpose(1, 2, 0, 3).reshape(high, wide, -1)
   return np.where(layers_last, np.int8(1), np.int8(-1))

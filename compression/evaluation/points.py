@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from compression import metrics
-from compression.codecs.base import ImageCodec
+from compression.codecs.base import Codec
 from compression.common.errors import ImageError
 from compression.metrics.ms_ssim import MIN_SIDE  # more than the other measures need
 
@@ -57,7 +57,7 @@ class Point(NamedTuple):
     )
 
 
-def measure(codec: ImageCodec, name: str, image: np.ndarray) -> list[Point]:
+def measure(codec: Codec, name: str, image: np.ndarray) -> list[Point]:
   """A point for each setting of a codec.
 
   Args:

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from compression.codecs.base import ImageCodec
+from compression.codecs.base import Codec
 from compression.common.errors import OutputError
 from compression.common.files import atomic_write, make_folder
 from compression.evaluation.points import Point, cell
@@ -33,7 +33,7 @@ Run = dict[str, dict[str, Any]]
 """What run.json holds: "codecs" and "images", each a name -> what must not change."""
 
 
-def describe_run(codecs: Iterable[ImageCodec], images: Mapping[str, pathlib.Path]) -> Run:
+def describe_run(codecs: Iterable[Codec], images: Mapping[str, pathlib.Path]) -> Run:
   """What a run is made of.
 
   Args:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from compression.codecs import registry
-from compression.codecs.base import ImageCodec
+from compression.codecs.base import Codec
 from compression.common.errors import CompressionError, ImageError
 from compression.evaluation import workers
 from compression.evaluation.points import MIN_SIDE, Point, measure
@@ -68,7 +68,7 @@ def _measure(task: Task, threads: int) -> list[Point]:
 
 
 @functools.cache
-def _codec(name: str, precision: str, threads: int) -> ImageCodec:
+def _codec(name: str, precision: str, threads: int) -> Codec:
   return registry.find(name, precision, threads)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from compression.codecs.recurrent.codec import MAX_MEMORY_BYTES
-from compression.codecs.recurrent.config import BLOCK, CodecConfig
+from compression.codecs.recurrent.config import BLOCK, RecurrentConfig
 from compression.codecs.recurrent.tiling import memory_bytes
 
 _SHOWN = 8
@@ -50,7 +50,7 @@ def require_layout(name: str, tensor: tf.Tensor, layout: str, depth: int) -> tf.
   return tf.ensure_shape(after(checks, tensor), tensor.shape)
 
 
-def require_iterations(iterations: tf.Tensor, config: CodecConfig) -> tf.Tensor:
+def require_iterations(iterations: tf.Tensor, config: RecurrentConfig) -> tf.Tensor:
   """int32 [], if it is 1 to the model's."""
   right = tf.logical_and(iterations >= 1, iterations <= config.iterations)
   check = require(right, f"iterations must be 1 to {config.iterations}", iterations)
@@ -58,7 +58,7 @@ def require_iterations(iterations: tf.Tensor, config: CodecConfig) -> tf.Tensor:
 
 
 def require_memory(
-  images: tf.Tensor | int, height: tf.Tensor, width: tf.Tensor, config: CodecConfig
+  images: tf.Tensor | int, height: tf.Tensor, width: tf.Tensor, config: RecurrentConfig
 ) -> tf.Operation:
   """Fails where so many images of that size would take more than MAX_MEMORY_BYTES at once.
 

@@ -1,8 +1,8 @@
 """The codec's iterations as loops in the graph, so that one graph serves any number of them.
 
 The first iteration has no states, and leaves out what would multiply them, exactly as
-`image_coder.runner` does: the loops compute the same numbers in the same order, for any number of
-images at once. Sizes of images must be open in the signature, as they are there; where TensorFlow
+`codecs.recurrent.runner` does: the loops compute the same numbers in the same order, for any number
+of images at once. Sizes of images must be open in the signature, as they are there; where TensorFlow
 knows them, it joins other operations, which round otherwise.
 """
 
@@ -13,10 +13,10 @@ from typing import Any
 import tensorflow as tf
 
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
-from compression.codecs.recurrent.network import DecoderState, ImageCoder
+from compression.codecs.recurrent.network import DecoderState, RecurrentNetwork
 
 
-def encode(model: ImageCoder, images: tf.Tensor, iterations: tf.Tensor) -> tf.Tensor:
+def encode(model: RecurrentNetwork, images: tf.Tensor, iterations: tf.Tensor) -> tf.Tensor:
   """The bits of images.
 
   Args:
@@ -39,7 +39,7 @@ def encode(model: ImageCoder, images: tf.Tensor, iterations: tf.Tensor) -> tf.Te
   return _loop(iterations, step, loop)[-1].stack()
 
 
-def decode(model: ImageCoder, bits: tf.Tensor) -> tf.Tensor:
+def decode(model: RecurrentNetwork, bits: tf.Tensor) -> tf.Tensor:
   """The images of all the bits: bool [T, N, h, w, bits] -> uint8 [N, 16 h, 16 w, 3]."""
   state = _zero_state(model, _signs(bits[0]))
 
@@ -50,7 +50,7 @@ def decode(model: ImageCoder, bits: tf.Tensor) -> tf.Tensor:
   return model.to_pixels(state.x_hat)
 
 
-def decode_all(model: ImageCoder, bits: tf.Tensor) -> tf.Tensor:
+def decode_all(model: RecurrentNetwork, bits: tf.Tensor) -> tf.Tensor:
   """The images after each iteration: bool [T, N, h, w, bits] -> uint8 [T, N, 16 h, 16 w, 3]."""
   count = tf.shape(bits)[0]
   state = _zero_state(model, _signs(bits[0]))
@@ -63,11 +63,13 @@ def decode_all(model: ImageCoder, bits: tf.Tensor) -> tf.Tensor:
   return _loop(count, step, (tf.constant(0), state, images))[-1].stack()
 
 
-def _decode(model: ImageCoder, b: tf.Tensor, state: DecoderState, first: tf.Tensor) -> DecoderState:
+def _decode(
+  model: RecurrentNetwork, b: tf.Tensor, state: DecoderState, first: tf.Tensor
+) -> DecoderState:
   return tf.cond(first, lambda: model.decode_step(b, None), lambda: model.decode_step(b, state))
 
 
-def _zero_state(model: ImageCoder, b: tf.Tensor) -> DecoderState:
+def _zero_state(model: RecurrentNetwork, b: tf.Tensor) -> DecoderState:
   """What stands in the place of a state before the first iteration; nobody reads its values."""
   states = model.decoder.initial_states(b)
   last = states[-1][0]  # of the last recurrent layer, which is at half the sides of the image

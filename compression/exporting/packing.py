@@ -2,7 +2,7 @@
 
 `codes` are uint8 [N, T, h, w, bits / 8]: the bits of a place in order of depth, the first one in
 the highest bit of the first byte. The bytes of one image and iteration are those of
-`entropy_coder.packed.PackedBits`, and so the payload of a layer of an `.rnic` file.
+`entropy.bits.packed.PackedBits`, and so the payload of a layer of an `.rnic` file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def blocks(pixels: tf.Tensor) -> tf.Tensor:
 
 
 def pad_to_blocks(images: tf.Tensor) -> tf.Tensor:
-  """Repeats the last row and column of [N, H, W, 3], as `image_coder.tiled_runner` does."""
+  """Repeats the last row and column of [N, H, W, 3], as `codecs.recurrent.tiled_runner` does."""
   for axis in (1, 2):
     side = tf.shape(images)[axis]
     images = tf.gather(images, tf.minimum(tf.range(BLOCK * blocks(side)), side - 1), axis=axis)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
 from compression.exporting import checks, packing, rnic
 
@@ -23,7 +23,7 @@ _PNG_DEPTH_OFFSET = 24  # bits a channel: 1, 2, 4, 8 or 16
 _OPAQUE = 255
 
 
-def read(file: tf.Tensor, config: CodecConfig) -> tf.Tensor:
+def read(file: tf.Tensor, config: RecurrentConfig) -> tf.Tensor:
   """The pixels of a file: a string [] -> uint8 [H, W, 3]. Fails if it is neither PNG nor JPEG."""
   is_png = tf.equal(tf.strings.substr(file, 0, len(_PNG)), _PNG)
   known = tf.logical_or(is_png, tf.io.is_jpeg(file))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.exporting import checks, packing
 from compression.exporting.checksums import header_checksum, layer_checks
 from compression.formats import rnic
@@ -59,7 +59,7 @@ def write(image: Image, model_id: bytes) -> tf.Tensor:
   return packing.to_string(tf.concat([header, header_checksum(header), tf.reshape(rows, [-1])], 0))
 
 
-def read(file: tf.Tensor, config: CodecConfig, model_id: bytes) -> Image:
+def read(file: tf.Tensor, config: RecurrentConfig, model_id: bytes) -> Image:
   """What the whole layers of a file say; fails if it is no such file, or damaged.
 
   Args:
@@ -105,7 +105,7 @@ def check_size(height: tf.Tensor, width: tf.Tensor, depth: int) -> list[tf.Opera
   ]
 
 
-def _header(data: tf.Tensor, config: CodecConfig, model_id: bytes) -> tf.Tensor:
+def _header(data: tf.Tensor, config: RecurrentConfig, model_id: bytes) -> tf.Tensor:
   """uint8 [32], if it is the header of a file that this graph decodes."""
   intact = tf.reduce_all(tf.equal(header_checksum(data[:_CHECKED]), data[_CHECKED:]))
   version, coder, layers = (tf.cast(data[at], tf.int32) for at in (_VERSION, _CODER, _LAYERS))

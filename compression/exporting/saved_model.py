@@ -28,7 +28,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import DEFAULT_ITERATIONS
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
 from compression.common.errors import OutputError
@@ -42,7 +42,7 @@ _ITERATIONS = tf.TensorSpec([], tf.int32, "iterations")
 _SHAPE = tf.TensorSpec([2], tf.int32, "shape")
 
 
-def export(codec: Codec, folder: pathlib.Path) -> None:
+def export(codec: RecurrentCodec, folder: pathlib.Path) -> None:
   """Writes `encoder/1` and `decoder/1` into the folder, with warm-up requests.
 
   Raises:
@@ -66,7 +66,7 @@ class EncoderModule(tf.Module):
 
   SIGNATURES = ("encode", "encode_bytes")
 
-  def __init__(self, codec: Codec):
+  def __init__(self, codec: RecurrentCodec):
     super().__init__(name="encoder")
     model, config = codec.model, codec.config
     self.weights = list(model.variables)  # the encoder decodes, too, to see what is missing
@@ -107,7 +107,7 @@ class DecoderModule(tf.Module):
 
   SIGNATURES = ("decode", "decode_all", "decode_bytes")
 
-  def __init__(self, codec: Codec):
+  def __init__(self, codec: RecurrentCodec):
     super().__init__(name="decoder")
     model, config = codec.model, codec.config
     estimator = model.gain_estimator

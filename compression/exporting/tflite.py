@@ -32,11 +32,11 @@ import numpy as np
 import tensorflow as tf
 
 from compression.codecs.model_folders import ENTROPY_CODER_FOLDER
-from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import BLOCK
 from compression.codecs.recurrent.frameworks import Additive, ResidualScaling
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.common.errors import OutputError
 from compression.exporting import INT8, TFLITE_FOLDER
 from compression.exporting.tflite_player import SIGNATURE
@@ -70,7 +70,7 @@ def file_name(variant: str) -> str:
 
 
 def export(
-  codec: Codec,
+  codec: RecurrentCodec,
   folder: pathlib.Path,
   variants: Sequence[str],
   photos: Sequence[np.ndarray] = (),
@@ -108,7 +108,7 @@ def export(
 class DecoderStep(tf.Module):
   """D_t and the reconstruction framework, with the states as inputs and outputs by name."""
 
-  def __init__(self, codec: Codec):
+  def __init__(self, codec: RecurrentCodec):
     super().__init__(name="decoder")
     model = _copy(codec.model)
     framework, decoder = model.framework, model.decoder
@@ -161,9 +161,9 @@ def zero_states(states: Sequence[State], high: int, wide: int) -> dict[str, np.n
   }
 
 
-def _copy(model: ImageCoder) -> ImageCoder:
+def _copy(model: RecurrentNetwork) -> RecurrentNetwork:
   """The same decoder in float32, in the form that loses least when it is rounded."""
-  copy = ImageCoder(model.config)
+  copy = RecurrentNetwork(model.config)
   copy.build()
   for variable, value in zip(copy.variables, model.variables):
     variable.assign(value)
@@ -220,7 +220,7 @@ def _native_silence() -> Iterator[None]:
 
 
 def _examples(
-  codec: Codec, step: DecoderStep, photos: Sequence[np.ndarray]
+  codec: RecurrentCodec, step: DecoderStep, photos: Sequence[np.ndarray]
 ) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
   """The inputs of every iteration of every photo."""
   for photo in photos:
@@ -233,7 +233,7 @@ def _examples(
       states = {name: out[name].numpy() for name in states}
 
 
-def _description(codec: Codec, states: Sequence[State]) -> dict[str, Any]:
+def _description(codec: RecurrentCodec, states: Sequence[State]) -> dict[str, Any]:
   return {
     "model": codec.name,
     "model_id": codec.model_id.hex(),

@@ -22,7 +22,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
 
 FILE = pathlib.PurePath("assets.extra") / "tf_serving_warmup_requests"
@@ -40,7 +40,7 @@ Requests = Mapping[str, Mapping[str, tf.Tensor]]
 """Signature -> the inputs of a request."""
 
 
-def requests(encoder: Any, decoder: Any, config: CodecConfig) -> dict[str, Requests]:
+def requests(encoder: Any, decoder: Any, config: RecurrentConfig) -> dict[str, Requests]:
   """A request for each signature of the two modules of saved_model.py."""
   image = tf.fill([1, _SIDE, _SIDE, IMAGE_DEPTH], tf.constant(_GREY, tf.uint8))
   iterations = tf.constant(min(2, config.iterations))

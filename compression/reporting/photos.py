@@ -16,7 +16,7 @@ from compression.reporting import pictures
 from compression.reporting.opponents import Opponent
 
 if TYPE_CHECKING:
-  from compression.codecs.recurrent.codec import Codec, Decoded
+  from compression.codecs.recurrent.codec import Decoded, RecurrentCodec
 
 UNKNOWN = "–"
 """Stands for a measure that an image is too small for."""
@@ -52,7 +52,7 @@ class Shown(NamedTuple):
 
 
 def show(
-  codec: Codec,
+  codec: RecurrentCodec,
   name: str,
   image: np.ndarray,
   store: Callable[[np.ndarray], pictures.Picture],
@@ -98,7 +98,7 @@ def show(
   )
 
 
-def _nominal_rate(codec: Codec, data: bytes) -> float:
+def _nominal_rate(codec: RecurrentCodec, data: bytes) -> float:
   """Bits per pixel of an iteration, before entropy coding and without the rnic."""
   header = rnic.read_header(data)
   bits = header.blocks_high * header.blocks_wide * codec.config.bits

@@ -12,7 +12,7 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.datasets.tiles import TileSource
 from compression.layers.gru import ConvGRU, GRUState
 from compression.layers.recurrent_cell import ConvRecurrentCell
@@ -76,7 +76,7 @@ def candidate(
 ) -> Candidate:
   """A new model with the default settings of a run, on random pixels; `step` returns the loss."""
   settings = TrainConfig(precision=precision.networks, batch_size=batch.size, optimizer=optimizer)
-  experiment = Experiment(CodecConfig(width=width), settings)
+  experiment = Experiment(RecurrentConfig(width=width), settings)
   shape = [batch.size, batch.side, batch.side, 3]
   images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
   tf.keras.utils.set_random_seed(experiment.training.seed)

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from typing import Any
 
 from compression.codecs import model_folders
-from compression.codecs.recurrent.config import BLOCK, CodecConfig
+from compression.codecs.recurrent.config import BLOCK, RecurrentConfig
 from compression.common.config import JsonConfig, keys, parse_json, refuse_unknown
 from compression.common.errors import ConfigError, ModelError
 from compression.common.files import atomic_write
@@ -132,7 +132,7 @@ _ABOUT = "about"
 class Experiment(JsonConfig):
   """A model and its training."""
 
-  model: CodecConfig = dataclasses.field(default_factory=CodecConfig)
+  model: RecurrentConfig = dataclasses.field(default_factory=RecurrentConfig)
   training: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
   def override(self, values: dict[str, Any]) -> Experiment:

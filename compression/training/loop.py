@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from compression.codecs import model_folders
 from compression.codecs.recurrent import widening
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.weights import assign_weights, read_weights
 from compression.common.errors import ConfigError
 from compression.common.files import make_folder
@@ -97,7 +97,7 @@ def train(experiment: Experiment, folder: pathlib.Path, console: Console) -> sig
 def make_trainer(experiment: Experiment, init: str = "") -> Trainer:
   """The networks with the weights of the model `init` or random ones; ready for `fit`."""
   config = experiment.training
-  coder = ImageCoder(
+  coder = RecurrentNetwork(
     experiment.model, config.stochastic_binarizer, config.seed, dtype=config.precision
   )
   coder.build()

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.layers.recurrent_cell import REGISTRATION, ConvRecurrentCell
 
 MOMENTUM = 0.95
@@ -24,7 +24,7 @@ ADAM_SHARE = 0.1
 _BETA_1, _BETA_2 = 0.9, 0.999
 
 
-def matrices_of(coder: ImageCoder) -> list[int]:
+def matrices_of(coder: RecurrentNetwork) -> list[int]:
   """What each of the trainable variables is made of, for Muon.
 
   Returns: the number of gates whose matrices are stacked in it for the kernels of the recurrent

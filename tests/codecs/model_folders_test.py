@@ -14,7 +14,7 @@ import pytest
 from compression import load
 from compression.codecs import model_folders
 from compression.codecs.recurrent import archives
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import ConfigError, ModelError
 
 MAX_RELEASED_BYTES = 20 * 2**20
@@ -67,7 +67,7 @@ def test_what_is_missing_or_wrong_is_named(tmp_path: pathlib.Path) -> None:
   (tmp_path / "config.json").write_text(json.dumps({"depth": 3}))
   with pytest.raises(ConfigError, match="config.json: unknown key 'depth'"):
     load(tmp_path)
-  (tmp_path / "config.json").write_text(CodecConfig().to_json())
+  (tmp_path / "config.json").write_text(RecurrentConfig().to_json())
   with pytest.raises(ModelError, match="has no encoder.npz"):
     load(tmp_path)
   (tmp_path / "encoder.npz").write_bytes(b"PK not really")
@@ -82,7 +82,7 @@ def test_unknown_id_lists_the_known_ones() -> None:
 
 def test_the_registry_needs_no_tensorflow() -> None:
   code = (
-    "import sys; from compression import registry; model_folders.model_id(model_folders.find());"
+    "import sys; from compression.codecs import model_folders; model_folders.model_id(model_folders.find());"
     "assert 'tensorflow' not in sys.modules"
   )
   subprocess.run([sys.executable, "-c", code], check=True, cwd=pathlib.Path(__file__).parents[2])

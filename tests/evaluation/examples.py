@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from compression.codecs.base import ImageCodec
+from compression.codecs.base import Codec
 from compression.common.errors import ImageError
 from compression.evaluation.points import Point
 
 
-class Quantizer(ImageCodec):
+class Quantizer(Codec):
   """Pixels rounded to multiples of 64 / setting, one byte each."""
 
   name = "quantizer"

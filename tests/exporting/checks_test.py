@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 
 from compression.codecs.recurrent.codec import MAX_MEMORY_BYTES
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.codecs.recurrent.tiling import memory_bytes
 from compression.exporting import checks
 
-CONFIG = CodecConfig(iterations=5)
+CONFIG = RecurrentConfig(iterations=5)
 
 
 def _layout(tensor):

@@ -10,9 +10,9 @@ from PIL import Image
 
 from compression.codecs import model_folders
 from compression.codecs.recurrent import archives, weights
-from compression.codecs.recurrent.codec import Codec
-from compression.codecs.recurrent.config import CodecConfig
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.codec import RecurrentCodec
+from compression.codecs.recurrent.config import RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 
 WIDTH = 1 / 32
 """The smallest width that is allowed."""
@@ -23,9 +23,9 @@ _GAIN = 3.0  # keeps the signals of random networks about as large as those of t
 _BIAS = 0.2
 
 
-def small_codec(**config: object) -> Codec:
+def small_codec(**config: object) -> RecurrentCodec:
   """A codec of the smallest width with random weights."""
-  model = ImageCoder(CodecConfig(**{"width": WIDTH, "iterations": 4, **config}))
+  model = RecurrentNetwork(RecurrentConfig(**{"width": WIDTH, "iterations": 4, **config}))
   rng = np.random.default_rng(1)
   for name, variable in sorted(weights.named_variables(model).items()):
     scale = _BIAS
@@ -33,7 +33,7 @@ def small_codec(**config: object) -> Codec:
       gain = 1 if name.startswith("gain_estimator/") else _GAIN
       scale = gain / np.sqrt(np.prod(variable.shape[:-1]))
     variable.assign(rng.normal(0, scale, variable.shape))
-  return Codec("small", model, MODEL_ID)
+  return RecurrentCodec("small", model, MODEL_ID)
 
 
 def save_small_model(folder: pathlib.Path, **config: object) -> pathlib.Path:

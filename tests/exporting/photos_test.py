@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.exporting import photos
 from compression.images.photos import read_photo
 from tests.exporting.examples import encoded
@@ -20,7 +20,9 @@ from tests.exporting.examples import encoded
 @pytest.fixture(scope="module")
 def read():
   """A graph: file -> pixels."""
-  return tf.function(lambda file: photos.read(file, CodecConfig()), [tf.TensorSpec([], tf.string)])
+  return tf.function(
+    lambda file: photos.read(file, RecurrentConfig()), [tf.TensorSpec([], tf.string)]
+  )
 
 
 @pytest.fixture(scope="module")

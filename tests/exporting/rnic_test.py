@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.exporting import rnic
 from compression.formats import rnic as container
 from tests.exporting.examples import MODEL_ID
 
-CONFIG = CodecConfig(iterations=5)
+CONFIG = RecurrentConfig(iterations=5)
 DEPTH = CONFIG.bits // 8
 
 

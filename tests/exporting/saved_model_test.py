@@ -15,7 +15,7 @@ import tensorflow as tf
 
 import compression
 from compression.codecs import model_folders
-from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
 from compression.common.errors import OutputError
 from compression.exporting import warmup
@@ -58,7 +58,7 @@ with open("answers", "wb") as file:
 class Exported:
   """A codec and the folder that it was exported to."""
 
-  def __init__(self, codec: Codec, folder: pathlib.Path):
+  def __init__(self, codec: RecurrentCodec, folder: pathlib.Path):
     self.codec = codec
     self.folder = folder
     export(codec, folder)
@@ -77,7 +77,9 @@ def _cut(photo: np.ndarray, height: int, width: int, count: int) -> np.ndarray:
   return np.stack([photo[50 * n : 50 * n + height, 90 + n : 90 + n + width] for n in range(count)])
 
 
-def _expected(codec: Codec, images: np.ndarray, iterations: int) -> tuple[np.ndarray, np.ndarray]:
+def _expected(
+  codec: RecurrentCodec, images: np.ndarray, iterations: int
+) -> tuple[np.ndarray, np.ndarray]:
   """What the API gives: codes [N, T, h, w, bits / 8] and images [N, T, H, W, 3]."""
   _, height, width, _ = images.shape
   bits = [codec.encode(image, iterations) for image in images]

@@ -14,7 +14,7 @@ from skimage import data
 
 from compression import load, metrics
 from compression.codecs import model_folders
-from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
 from compression.common.errors import OutputError
 from compression.exporting import TFLITE_FOLDER, VARIANTS, tflite, tflite_player
@@ -143,7 +143,7 @@ def test_a_model_without_an_entropy_coder(tmp_path: pathlib.Path) -> None:
 
 def test_a_codec_is_left_as_it_was(tmp_path: pathlib.Path) -> None:
   """The exported form of the residual GRU is another one; the codec goes on with its own."""
-  codec: Codec = small_codec()
+  codec: RecurrentCodec = small_codec()
   bits = np.random.default_rng(3).random([3, 2, 2, codec.config.bits]) < 0.5
   before = list(codec.decode(bits))
   tflite.export(codec, tmp_path, ["float32"])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import compression
-from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.common.errors import CompressionError, FormatError, ModelError
 from compression.formats import rnic
 from tests.entropy.bits.examples import make_coder, make_model
@@ -23,12 +23,12 @@ DECODED = 150
 
 
 @pytest.fixture(scope="module")
-def codec() -> Codec:
+def codec() -> RecurrentCodec:
   return compression.load("mobile")
 
 
 @pytest.fixture(scope="module")
-def originals(codec: Codec, photo: np.ndarray) -> list[bytes]:
+def originals(codec: RecurrentCodec, photo: np.ndarray) -> list[bytes]:
   """Small files of both entropy coders."""
   crops = (photo[40:101, 50:133], photo[200:217, 90:91])
   return [
@@ -87,7 +87,7 @@ def forge(data: bytes, rng: random.Random) -> bytes:
 
 
 @pytest.mark.slow
-def test_no_mutated_file_gives_a_wrong_image(codec: Codec, originals: list[bytes]) -> None:
+def test_no_mutated_file_gives_a_wrong_image(codec: RecurrentCodec, originals: list[bytes]) -> None:
   rng = random.Random(0)
   expected = [[decoded.image for decoded in codec.progressive(original)] for original in originals]
   decoded_files, cut, refused = 0, 0, 0
@@ -117,7 +117,7 @@ def test_no_mutated_file_gives_a_wrong_image(codec: Codec, originals: list[bytes
 
 @pytest.mark.slow
 def test_forged_files_are_decoded_or_refused_in_one_line(
-  codec: Codec, originals: list[bytes], monkeypatch: pytest.MonkeyPatch
+  codec: RecurrentCodec, originals: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
   # What passes all checks is decoded; images of a gigabyte are not what this test is about.
   monkeypatch.setattr("compression.codecs.recurrent.codec.MAX_MEMORY_BYTES", 64 * 2**20)

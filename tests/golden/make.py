@@ -150,7 +150,7 @@ def make(folder: pathlib.Path, unit: str, framework: str) -> None:
     rng = np.random.default_rng(seed)
     arrays = random_weights(rng, unit, framework, variant["bits"], variant["use_bias"])
     image = random_image(rng)
-    codec = reference.Codec(arrays, unit, framework, variant["pixel_range"])
+    codec = reference.RecurrentCodec(arrays, unit, framework, variant["pixel_range"])
     done = codec.run(codec.to_x(image[np.newaxis]), ITERATIONS)
     if not is_lively(done):
       seed, done = seed + 1, None

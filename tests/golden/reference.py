@@ -169,7 +169,7 @@ class Iteration(NamedTuple):
   x_hat: np.ndarray
 
 
-class Codec:
+class RecurrentCodec:
   """E, D, G and a framework, with these weights."""
 
   def __init__(self, arrays: Arrays, unit: str, framework: str, pixel_range: float = 1.0):

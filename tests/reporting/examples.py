@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.reporting import curves, page, photos, pictures
 from tests.exporting.examples import small_codec
 
@@ -25,7 +25,7 @@ _SIZES = {LANDSCAPE: (120, 200), ODD: (33, 47), PORTRAIT: (150, 90), DOT: (1, 1)
 
 
 @functools.cache
-def codec() -> Codec:
+def codec() -> RecurrentCodec:
   """Of random weights, and so of bad quality."""
   return small_codec(unit="gru", iterations=ITERATIONS)
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import compression
-from compression.codecs.recurrent.codec import Codec
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.tiling import Tiling
 from compression.exporting import tflite
 from compression.formats import rnic
@@ -84,7 +84,7 @@ def run(tmp_path: pathlib.Path) -> Run:
 class Exported(NamedTuple):
   """A codec and the folder `tflite` of its export."""
 
-  codec: Codec
+  codec: RecurrentCodec
   folder: pathlib.Path
 
 
@@ -118,7 +118,9 @@ def images(folder: pathlib.Path) -> dict[str, np.ndarray]:
   return {path.name: np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))}
 
 
-def assert_as_the_api(found: dict[str, np.ndarray], codec: Codec, data: bytes, count: int) -> None:
+def assert_as_the_api(
+  found: dict[str, np.ndarray], codec: RecurrentCodec, data: bytes, count: int
+) -> None:
   """The images of iterations 1 to `count`, up to rounding."""
   assert list(found) == [f"photo_{number:02d}.png" for number in range(1, count + 1)]
   for image, expected in zip(found.values(), codec.progressive(data)):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from compression.codecs import model_folders
 from compression.codecs.recurrent.archives import read_weights
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.codecs.recurrent.weights import named_variables
 from compression.common.errors import CompressionError, ModelError, OutputError
 from compression.training import callbacks
@@ -22,7 +22,7 @@ from compression.training.curriculum import Curriculum
 from compression.training.loop import make_trainer
 from compression.training.tasks.recurrent import MODEL, Trainer
 
-_MODEL = CodecConfig(width=1 / 32, bits=8, iterations=3)
+_MODEL = RecurrentConfig(width=1 / 32, bits=8, iterations=3)
 
 
 def trainer(**settings: object) -> Trainer:

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import ConfigError, ModelError
 from compression.training import config as config_lib
 from compression.training.config import Experiment, TrainConfig
@@ -79,12 +79,12 @@ def test_photos_and_tiles_of_photos_exclude_each_other() -> None:
 def test_override_changes_only_what_it_names() -> None:
   first = Experiment().override({"model": {"unit": "gru"}, "training": {"seed": 5}})
   second = first.override({"training": {"learning_rate": 1}})
-  assert second.model == CodecConfig(unit="gru")
+  assert second.model == RecurrentConfig(unit="gru")
   assert second.training == TrainConfig(seed=5, learning_rate=1)
 
 
 def test_what_is_saved_reads_as_the_same_experiment(tmp_path: pathlib.Path) -> None:
-  experiment = Experiment(CodecConfig(unit="lstm"), TrainConfig(ema=0, train_glob="a,b"))
+  experiment = Experiment(RecurrentConfig(unit="lstm"), TrainConfig(ema=0, train_glob="a,b"))
   experiment.save(tmp_path)
   assert Experiment().override(config_lib.read(tmp_path / config_lib.FILE)) == experiment
 
@@ -108,7 +108,7 @@ def begin(folder: pathlib.Path, experiment: Experiment) -> None:
 
 
 def test_a_run_goes_on_with_its_own_experiment(tmp_path: pathlib.Path) -> None:
-  experiment = Experiment(CodecConfig(unit="lstm", width=0.5), TrainConfig(steps=7))
+  experiment = Experiment(RecurrentConfig(unit="lstm", width=0.5), TrainConfig(steps=7))
   assert config_lib.base(tmp_path) == Experiment()
   begin(tmp_path, experiment)
   assert config_lib.base(tmp_path, init="residual_gru") == experiment

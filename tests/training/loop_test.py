@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import compression
 from compression.codecs.recurrent.archives import read_weights
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.codecs.recurrent.weights import named_variables
 from compression.common.errors import ConfigError, ImageError, ModelError, OutputError
 from compression.datasets import tile_records
@@ -20,10 +20,12 @@ from compression.training import loop
 from compression.training.config import FILE, Experiment, TrainConfig
 from compression.training.loop import Console, make_trainer, train
 
-_MODEL = CodecConfig(width=1 / 32, bits=8, iterations=2)
+_MODEL = RecurrentConfig(width=1 / 32, bits=8, iterations=2)
 
 
-def experiment(images: pathlib.Path, model: CodecConfig = _MODEL, **settings: object) -> Experiment:
+def experiment(
+  images: pathlib.Path, model: RecurrentConfig = _MODEL, **settings: object
+) -> Experiment:
   values = {
     "train_glob": f"{images}/*", "batch_size": 4, "steps": 6, "checkpoint_steps": 4,
     "learning_rate": 0.05, "curriculum": "2:1",
@@ -71,7 +73,7 @@ def test_training_starts_from_another_model(tmp_path: pathlib.Path, images: path
       np.testing.assert_array_equal(variable, first[name].astype(np.float32))
 
   wide = make_trainer(
-    experiment(images, CodecConfig(width=1 / 16, bits=8, iterations=2)),
+    experiment(images, RecurrentConfig(width=1 / 16, bits=8, iterations=2)),
     init=str(tmp_path / "first" / "model"),
   )
   x = wide.coder.to_x(np.random.default_rng(0).integers(0, 256, [1, 32, 32, 3]).astype(np.uint8))
@@ -79,7 +81,7 @@ def test_training_starts_from_another_model(tmp_path: pathlib.Path, images: path
   assert (found.codes.numpy() == expected.codes.numpy()).mean() > 0.99
   np.testing.assert_allclose(found.images[0], expected.images[0], atol=0.02)
 
-  other = CodecConfig(width=1 / 16, bits=16)
+  other = RecurrentConfig(width=1 / 16, bits=16)
   with pytest.raises(ModelError, match="must have shape"):
     make_trainer(experiment(images, other), init=str(tmp_path / "first" / "model"))
 
@@ -102,7 +104,7 @@ def test_a_run_on_tiles_leaves_a_model(
 
 def test_precision_is_of_the_networks_and_not_of_their_average(images: pathlib.Path) -> None:
   config = TrainConfig(train_glob=str(images / "*"), precision="mixed_bfloat16")
-  trainer = make_trainer(Experiment(CodecConfig(width=1 / 16), config))
+  trainer = make_trainer(Experiment(RecurrentConfig(width=1 / 16), config))
   assert trainer.coder.encoder.cells[0].compute_dtype == "bfloat16"
   assert trainer.coder.decoder.cells[0].compute_dtype == "bfloat16"
   assert trainer.averaged.encoder.cells[0].compute_dtype == "float32"

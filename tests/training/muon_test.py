@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, CodecConfig
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.weights import named_variables
 from compression.training.muon import ADAM_SHARE, Muon, matrices_of, orthogonalize
 
@@ -100,7 +100,9 @@ def test_matrices_must_fit_the_variables(matrices: list[int]) -> None:
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("unit", UNITS)
 def test_kernels_of_units_are_matrices_and_nothing_else(unit: str, framework: str) -> None:
-  coder = ImageCoder(CodecConfig(unit=unit, framework=framework, width=1 / 16, use_bias=True))
+  coder = RecurrentNetwork(
+    RecurrentConfig(unit=unit, framework=framework, width=1 / 16, use_bias=True)
+  )
   coder.build()
   counts = dict(zip((id(v) for v in coder.trainable_variables), matrices_of(coder)))
   found = {name: counts[id(variable)] for name, variable in named_variables(coder).items()}

@@ -11,7 +11,7 @@ import warnings
 import pytest
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.training.callbacks import Plan, StepCallback
 from compression.training.config import Experiment, TrainConfig
 from compression.training.loop import make_trainer
@@ -27,7 +27,9 @@ class Stop(StepCallback):
 
 def shown(capsys: pytest.CaptureFixture[str], *others: tf.keras.callbacks.Callback) -> str:
   """What is left on the terminal after steps 10 to 20."""
-  trainer = make_trainer(Experiment(CodecConfig(width=1 / 32, bits=8, iterations=3), TrainConfig()))
+  trainer = make_trainer(
+    Experiment(RecurrentConfig(width=1 / 32, bits=8, iterations=3), TrainConfig())
+  )
   trainer.train_step = lambda data: {"loss": tf.constant(0.125)}
   plan = Plan(10, 20, 100)
   with warnings.catch_warnings():

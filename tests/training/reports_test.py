@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import CompressionError
 from compression.metrics import psnr
 from compression.training import callbacks, reports
@@ -22,7 +22,9 @@ from compression.training.tasks.recurrent import Trainer
 
 @pytest.fixture(scope="module")
 def trainer() -> Trainer:
-  return make_trainer(Experiment(CodecConfig(width=1 / 32, bits=8, iterations=4), TrainConfig()))
+  return make_trainer(
+    Experiment(RecurrentConfig(width=1 / 32, bits=8, iterations=4), TrainConfig())
+  )
 
 
 def read_events(folder: pathlib.Path) -> dict[tuple[str, int], np.ndarray]:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import CompressionError, ConfigError
 from compression.training import workers
 from compression.training.config import Experiment, TrainConfig
@@ -141,7 +141,7 @@ def assert_close(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> No
 
 def experiment(images: pathlib.Path, **settings: object) -> Experiment:
   """Half way the training step is traced anew, which leaves time to kill somebody."""
-  model = CodecConfig(framework="residual_scaling", width=1 / 32, bits=8, iterations=2)
+  model = RecurrentConfig(framework="residual_scaling", width=1 / 32, bits=8, iterations=2)
   values = {
     "train_glob": f"{images}/*.*g", "batch_size": 4, "steps": 8, "checkpoint_steps": 4,
     "learning_rate": 0.5, "curriculum": "1:0.5,2:1", "seed": 4,

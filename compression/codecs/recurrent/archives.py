@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import ModelError
 from compression.common.files import atomic_write
 from compression.common.npz import read_arrays
@@ -67,7 +67,7 @@ def save_weights(
       np.savez(file, **members)
 
 
-def model_id(config: CodecConfig, arrays: Mapping[str, np.ndarray]) -> bytes:
+def model_id(config: RecurrentConfig, arrays: Mapping[str, np.ndarray]) -> bytes:
   """What a file says it was made with: a digest of all that decoding depends on.
 
   The first 8 bytes of SHA-256 over the decoding configuration and the decoder's weights (as

@@ -13,8 +13,8 @@ import numpy as np
 from compression.codecs import model_folders
 from compression.codecs.recurrent import tiling as tiling_lib
 from compression.codecs.recurrent import weights
-from compression.codecs.recurrent.config import BLOCK, DEFAULT_ITERATIONS, CodecConfig
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.config import BLOCK, DEFAULT_ITERATIONS, RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.tiled_runner import TiledRunner
 from compression.codecs.recurrent.tiling import Tiling
 from compression.common.errors import FormatError, ModelError, RangeError
@@ -57,7 +57,7 @@ class Decoded(NamedTuple):
   damage: str | None
 
 
-class Codec:
+class RecurrentCodec:
   """A model that is ready to use; made by `compression.load`.
 
   Args:
@@ -71,20 +71,20 @@ class Codec:
   def __init__(
     self,
     name: str,
-    model: ImageCoder,
+    model: RecurrentNetwork,
     model_id: bytes,
     coder_folder: pathlib.Path | None = None,
   ):
     self.name = name
     self.model = model
     self.model_id = model_id
-    self.config: CodecConfig = model.config
+    self.config: RecurrentConfig = model.config
     self._runner = TiledRunner(model)
     self.coder_folder = coder_folder
     self._learned: learned.LearnedCoder | None = None
 
   def __repr__(self) -> str:
-    return f"<Codec {self.name} {self.model_id.hex()}>"
+    return f"<RecurrentCodec {self.name} {self.model_id.hex()}>"
 
   # Bytes.
 
@@ -323,7 +323,7 @@ def _cropped(image: np.ndarray, contents: rnic.Contents) -> np.ndarray:
 
 def load(
   name_or_dir: str | os.PathLike[str] = model_folders.DEFAULT_MODEL, precision: str = "float32"
-) -> Codec:
+) -> RecurrentCodec:
   """A codec from the name of a released model or a folder that training wrote.
 
   Args:
@@ -338,7 +338,7 @@ def load(
   found = model_folders.find(name_or_dir)
   config = model_folders.read_config(found)
   arrays = weights.read_weights(found.folder)
-  model = ImageCoder(config, dtype=precision)
+  model = RecurrentNetwork(config, dtype=precision)
   weights.assign_weights(model, arrays, str(found.folder))
   coder_folder = model_folders.entropy_coder_folder(found)
-  return Codec(found.name, model, weights.model_id(config, arrays), coder_folder)
+  return RecurrentCodec(found.name, model, weights.model_id(config, arrays), coder_folder)

@@ -25,7 +25,7 @@ BLOCK = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class CodecConfig(JsonConfig):
+class RecurrentConfig(JsonConfig):
   """The architecture of a codec; saved as `config.json` beside the weights.
 
   Attributes:

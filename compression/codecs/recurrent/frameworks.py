@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.layers import GainEstimator, zero_order_hold
 
 
@@ -54,6 +54,6 @@ class ResidualScaling(Additive):
     return decoded if x_hat is None else x_hat + decoded / self._gain(x_hat)
 
 
-def make_framework(config: CodecConfig) -> OneShot:
+def make_framework(config: RecurrentConfig) -> OneShot:
   frameworks = {"one_shot": OneShot, "additive": Additive, "residual_scaling": ResidualScaling}
   return frameworks[config.framework]()

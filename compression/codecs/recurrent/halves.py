@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.layers import (
   ConvAssociativeLSTM,
   ConvGRU,
@@ -56,9 +56,11 @@ DECODER_CONV_DEPTH = 512
 class _Network(tf.keras.layers.Layer):
   """What E and D share: a configuration, a row of cells and the passing of states."""
 
-  def __init__(self, config: CodecConfig | dict[str, Any], **kwargs: Any):
+  def __init__(self, config: RecurrentConfig | dict[str, Any], **kwargs: Any):
     super().__init__(**kwargs)
-    self.config = config if isinstance(config, CodecConfig) else CodecConfig.from_dict(config)
+    self.config = (
+      config if isinstance(config, RecurrentConfig) else RecurrentConfig.from_dict(config)
+    )
 
   def get_config(self) -> dict[str, Any]:
     return {**super().get_config(), "config": self.config.to_dict()}
@@ -106,7 +108,9 @@ class Encoder(_Network):
   Returns: (u float32 [N, H/16, W/16, bits] in [-1, 1], new states).
   """
 
-  def __init__(self, config: CodecConfig | dict[str, Any], name: str = "encoder", **kwargs: Any):
+  def __init__(
+    self, config: RecurrentConfig | dict[str, Any], name: str = "encoder", **kwargs: Any
+  ):
     super().__init__(config, name=name, **kwargs)
     self.conv_in = self.conv(self.config.depth(ENCODER_CONV_DEPTH), 3, 2, "conv")
     self.cells = self.make_cells(_ENCODER_CELLS, ENCODER_LAYERS)
@@ -154,7 +158,9 @@ class Decoder(_Network):
   Returns: (float32 [N, H, W, 3] in [-1, 1], new states).
   """
 
-  def __init__(self, config: CodecConfig | dict[str, Any], name: str = "decoder", **kwargs: Any):
+  def __init__(
+    self, config: RecurrentConfig | dict[str, Any], name: str = "decoder", **kwargs: Any
+  ):
     super().__init__(config, name=name, **kwargs)
     self.conv_in = self.conv(self.config.depth(DECODER_CONV_DEPTH), 1, 1, "conv_in")
     self.cells = self.make_cells(_CELLS, DECODER_LAYERS)

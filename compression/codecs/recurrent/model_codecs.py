@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compression.codecs import model_folders
-from compression.codecs.base import ImageCodec, Trial, timed
+from compression.codecs.base import Codec, Trial, timed
 from compression.formats import rnic
 
 if TYPE_CHECKING:
-  from compression.codecs.recurrent.codec import Codec
+  from compression.codecs.recurrent.codec import RecurrentCodec
 
 _DIGITS = 16  # of a SHA-256: enough to tell the folders of a run from one another
 
 
-class ModelCodec(ImageCodec):
+class ModelCodec(Codec):
   """A released model or the folder of one; the networks are loaded when they are first needed.
 
   Args:
@@ -34,7 +34,7 @@ class ModelCodec(ImageCodec):
     model = model_folders.find(name_or_dir)
     self._name_or_dir = name_or_dir
     self._precision = precision
-    self._loaded: Codec | None = None
+    self._loaded: RecurrentCodec | None = None
     self._warm: set[tuple[int, ...]] = set()
     self.name = model.name
     self._iterations = model_folders.read_config(model).iterations
@@ -79,7 +79,7 @@ class ModelCodec(ImageCodec):
         count * layer_bits / (header.height * header.width),
       )
 
-  def loaded(self) -> Codec:
+  def loaded(self) -> RecurrentCodec:
     """The model, loaded when it is first needed."""
     if self._loaded is None:
       from compression.codecs.recurrent.codec import load

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.codecs.recurrent.frameworks import make_framework
 from compression.codecs.recurrent.halves import IMAGE_DEPTH, Decoder, Encoder, States
 from compression.layers import Binarizer
@@ -55,11 +55,11 @@ class Reconstructions(NamedTuple):
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
-class ImageCoder(tf.keras.Model):
+class RecurrentNetwork(tf.keras.Model):
   """Encoder, binarizer and decoder, and the framework that joins them.
 
   Args:
-    config: the architecture (a CodecConfig or its dict).
+    config: the architecture (a RecurrentConfig or its dict).
     stochastic_binarizer: whether training draws its bits at random.
     seed: of those draws.
 
@@ -73,17 +73,19 @@ class ImageCoder(tf.keras.Model):
 
   def __init__(
     self,
-    config: CodecConfig | dict[str, Any] | None = None,
+    config: RecurrentConfig | dict[str, Any] | None = None,
     stochastic_binarizer: bool = False,
     seed: int | None = None,
-    name: str = "image_coder",
+    name: str = "recurrent_network",
     **kwargs: Any,
   ):
     # Under mixed precision the image and the residuals stay float32; E and D cast what they get.
     super().__init__(name=name, autocast=False, **kwargs)
     if config is None:
-      config = CodecConfig()
-    self.config = config if isinstance(config, CodecConfig) else CodecConfig.from_dict(config)
+      config = RecurrentConfig()
+    self.config = (
+      config if isinstance(config, RecurrentConfig) else RecurrentConfig.from_dict(config)
+    )
     self.stochastic_binarizer = bool(stochastic_binarizer)
     self.seed = seed
     self.encoder = Encoder(self.config, dtype=self.dtype_policy)

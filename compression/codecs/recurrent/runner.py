@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
-from compression.codecs.recurrent.network import DecoderState, ImageCoder
+from compression.codecs.recurrent.network import DecoderState, RecurrentNetwork
 
 
 class EncodedLayer(NamedTuple):
@@ -42,7 +42,7 @@ class Runner:
     model: the networks, with their weights.
   """
 
-  def __init__(self, model: ImageCoder):
+  def __init__(self, model: RecurrentNetwork):
     if not model.built:
       model.build()
     self.model = model

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from compression.codecs.recurrent.config import BLOCK
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.runner import Runner
 from compression.codecs.recurrent.tiling import Tiling, choose_tiling, tiles
 
@@ -22,7 +22,7 @@ class TiledRunner:
     model: the networks, with their weights.
   """
 
-  def __init__(self, model: ImageCoder):
+  def __init__(self, model: RecurrentNetwork):
     self.config = model.config
     self._runner = Runner(model)
 

@@ -13,7 +13,7 @@ from compression.codecs.recurrent.archives import (
   read_weights,
   save_weights,
 )
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.common.errors import ModelError
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-def named_variables(model: ImageCoder) -> dict[str, tf.Variable]:
+def named_variables(model: RecurrentNetwork) -> dict[str, tf.Variable]:
   """Every variable of the model by its name in the archives. Builds the model if need be."""
   if not model.built:
     model.build()
@@ -48,12 +48,12 @@ def named_variables(model: ImageCoder) -> dict[str, tf.Variable]:
   return named
 
 
-def arrays_of(model: ImageCoder) -> dict[str, np.ndarray]:
+def arrays_of(model: RecurrentNetwork) -> dict[str, np.ndarray]:
   """A copy of every weight of the model, float32, by its name in the archives."""
   return {name: variable.numpy() for name, variable in named_variables(model).items()}
 
 
-def assign_weights(model: ImageCoder, arrays: Mapping[str, np.ndarray], source: str) -> None:
+def assign_weights(model: RecurrentNetwork, arrays: Mapping[str, np.ndarray], source: str) -> None:
   """Sets every variable of the model; names and shapes must match exactly.
 
   Raises:

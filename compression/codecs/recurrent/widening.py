@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 
 _UNEVEN = 0.4
 """How far the share of a copy may lie from an equal one, as a part of it, before they sum to 1."""
@@ -23,7 +23,7 @@ _COLOURS_OR_BITS_IN = ("encoder/conv", "decoder/conv_in")
 _COLOURS_OR_BITS_OUT = ("encoder/binarizer", "decoder/conv_out")
 
 
-def can_widen(narrow: CodecConfig, wide: CodecConfig) -> bool:
+def can_widen(narrow: RecurrentConfig, wide: RecurrentConfig) -> bool:
   """Whether `wide` is the architecture `narrow` some whole number of times as wide."""
   same = dataclasses.replace(narrow, width=wide.width, iterations=wide.iterations) == wide
   ratio = wide.width / narrow.width
@@ -31,7 +31,7 @@ def can_widen(narrow: CodecConfig, wide: CodecConfig) -> bool:
 
 
 def widen(
-  arrays: Mapping[str, np.ndarray], narrow: CodecConfig, wide: CodecConfig, seed: int = 0
+  arrays: Mapping[str, np.ndarray], narrow: RecurrentConfig, wide: RecurrentConfig, seed: int = 0
 ) -> dict[str, np.ndarray]:
   """The weights of a wide network that gives the codes and images of a narrow one.
 

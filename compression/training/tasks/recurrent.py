@@ -1,11 +1,11 @@
 """The training of a codec as a Keras model: `compile` and `fit` as usual.
 
-    trainer = Trainer(ImageCoder(config))
+    trainer = Trainer(RecurrentNetwork(config))
     trainer.compile(make_optimizer(train_config))
     trainer.fit(batches(source, 0, steps))            # uint8 [N, H, W, 3]
 
 Toderici et al. (CVPR 2017), section 3: the loss is beta * sum_t |r_t| over all iterations, with
-beta = 1 / (N H W C T), in the symbols of `image_coder/codec.py`.
+beta = 1 / (N H W C T), in the symbols of `codecs/recurrent/network.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from compression.codecs.model_folders import CONFIG_FILE
 from compression.codecs.recurrent.archives import save_weights
 from compression.codecs.recurrent.config import MAX_ITERATIONS
 from compression.codecs.recurrent.halves import States
-from compression.codecs.recurrent.network import DecoderState, ImageCoder
+from compression.codecs.recurrent.network import DecoderState, RecurrentNetwork
 from compression.codecs.recurrent.weights import arrays_of, named_variables
 from compression.common.files import atomic_write
 from compression.training import average, workers
@@ -46,7 +46,7 @@ class Iteration(NamedTuple):
 
 
 class Trainer(tf.keras.Model):
-  """Trains an ImageCoder with Keras' `fit`.
+  """Trains an RecurrentNetwork with Keras' `fit`.
 
   One step of the recurrence is a tf.function, traced once for the first iteration (zero states)
   and once for all others: the graph of a training step calls it, and its one gradient, T times.
@@ -60,7 +60,7 @@ class Trainer(tf.keras.Model):
     ema: decay of the average of the weights; 0 makes the average the last weights.
 
   Attributes:
-    averaged: an ImageCoder in float32 whose weights are the average: the result of the training.
+    averaged: a RecurrentNetwork in float32 whose weights are the average: the result of it all.
     iterations: how many iterations are trained now; change it with `set_iterations`.
     losses_by_iteration, squares_by_iteration: metrics of shape [16], 0 where not trained.
 
@@ -70,7 +70,7 @@ class Trainer(tf.keras.Model):
   Returns: the Reconstructions of the coder.
   """
 
-  def __init__(self, coder: ImageCoder, loss: str = "l1", ema: float = 0.999, **kwargs: Any):
+  def __init__(self, coder: RecurrentNetwork, loss: str = "l1", ema: float = 0.999, **kwargs: Any):
     super().__init__(**kwargs)
     if loss not in ("l1", "mse"):
       raise ValueError(f"loss must be l1 or mse. Received: {loss!r}")
@@ -169,9 +169,9 @@ class Trainer(tf.keras.Model):
     return float(losses.mean()), losses, squares
 
 
-def _float32_copy(coder: ImageCoder) -> ImageCoder:
+def _float32_copy(coder: RecurrentNetwork) -> RecurrentNetwork:
   """A coder with the same weights in float32 whatever the policy is; not trainable."""
-  copy = ImageCoder(coder.config, name="averaged", dtype="float32")
+  copy = RecurrentNetwork(coder.config, name="averaged", dtype="float32")
   copy.build()
   originals = named_variables(coder)
   for name, variable in named_variables(copy).items():

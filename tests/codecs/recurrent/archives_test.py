@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from compression.codecs.recurrent import archives
-from compression.codecs.recurrent.config import CodecConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import ModelError
 
-CONFIG = CodecConfig(width=1 / 32)
+CONFIG = RecurrentConfig(width=1 / 32)
 
 
 def some_arrays(seed: int = 1) -> dict[str, np.ndarray]:
@@ -200,21 +200,21 @@ def test_the_id_depends_on_the_configuration_of_the_decoder_and_not_on_the_train
   }
   assert set(changes) == set(CONFIG.to_dict())
   for name, value in changes.items():
-    other = CodecConfig.from_dict({**CONFIG.to_dict(), name: value})
+    other = RecurrentConfig.from_dict({**CONFIG.to_dict(), name: value})
     assert (archives.model_id(other, arrays) == expected) == (name == "iterations"), name
 
 
 def test_the_id_does_not_depend_on_how_a_number_is_written():
   arrays = some_arrays()
   for name in ("width", "pixel_range"):
-    ids = {archives.model_id(CodecConfig.from_dict({name: one}), arrays) for one in (1, 1.0)}
+    ids = {archives.model_id(RecurrentConfig.from_dict({name: one}), arrays) for one in (1, 1.0)}
     assert len(ids) == 1, name
 
 
 def test_the_id_is_golden():
   """Files name their model by it: it must never change."""
   arrays = {"decoder/conv_in": np.arange(8.0).reshape(1, 1, 2, 4), "encoder/conv": np.ones(3)}
-  assert archives.model_id(CodecConfig(), arrays).hex() == "4f646ccb097d3b25"
+  assert archives.model_id(RecurrentConfig(), arrays).hex() == "4f646ccb097d3b25"
 
 
 def test_needs_no_tensorflow():

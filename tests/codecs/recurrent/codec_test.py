@@ -12,9 +12,9 @@ import pytest
 
 import compression
 from compression.codecs.recurrent import tiling
-from compression.codecs.recurrent.codec import Codec
-from compression.codecs.recurrent.config import CodecConfig
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.codec import RecurrentCodec
+from compression.codecs.recurrent.config import RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.common.errors import FormatError, ImageError, ModelError, RangeError
 from compression.entropy.bits.learned import LearnedCoder
 from compression.formats import rnic
@@ -23,7 +23,7 @@ from compression.metrics import psnr
 
 
 @pytest.fixture(scope="module")
-def codec() -> Codec:
+def codec() -> RecurrentCodec:
   """The smaller of the released models."""
   return compression.load("mobile")
 
@@ -35,7 +35,7 @@ def small_photo(photo: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def data(codec: Codec, small_photo: np.ndarray) -> bytes:
+def data(codec: RecurrentCodec, small_photo: np.ndarray) -> bytes:
   """Five iterations."""
   return codec.compress(small_photo, 5)
 
@@ -54,7 +54,7 @@ def _forged(data: bytes, **fields: int) -> bytes:
 
 @pytest.mark.parametrize("height,width", [(1, 1), (1, 40), (17, 1), (16, 16), (33, 47), (100, 31)])
 def test_any_size_comes_back_at_its_size(
-  codec: Codec, photo: np.ndarray, height: int, width: int
+  codec: RecurrentCodec, photo: np.ndarray, height: int, width: int
 ) -> None:
   image = np.ascontiguousarray(photo[100 : 100 + height, 200 : 200 + width])
   data = codec.compress(image, 3)
@@ -69,12 +69,14 @@ def test_any_size_comes_back_at_its_size(
 
 
 @pytest.mark.parametrize("value", [0, 255])
-def test_a_single_pixel_of_black_or_white_keeps_its_brightness(codec: Codec, value: int) -> None:
+def test_a_single_pixel_of_black_or_white_keeps_its_brightness(
+  codec: RecurrentCodec, value: int
+) -> None:
   restored = codec.decompress(codec.compress(np.full([1, 1, 3], value, np.uint8), 16))
   assert abs(restored.astype(int) - value).max() < 24
 
 
-def test_quality_rises_and_bytes_are_as_promised(codec: Codec, photo: np.ndarray) -> None:
+def test_quality_rises_and_bytes_are_as_promised(codec: RecurrentCodec, photo: np.ndarray) -> None:
   data = codec.compress(photo, 16)
   pixels = photo.shape[0] * photo.shape[1]
   packed = codec.compress(photo, 16, entropy_coder="none")
@@ -88,7 +90,7 @@ def test_quality_rises_and_bytes_are_as_promised(codec: Codec, photo: np.ndarray
 
 
 def test_a_prefix_is_the_file_of_fewer_iterations(
-  codec: Codec, small_photo: np.ndarray, data: bytes
+  codec: RecurrentCodec, small_photo: np.ndarray, data: bytes
 ) -> None:
   for iterations in (1, 2, 4):
     assert rnic.prefix(data, iterations) == codec.compress(small_photo, iterations)
@@ -97,14 +99,16 @@ def test_a_prefix_is_the_file_of_fewer_iterations(
 
 
 def test_decoding_is_repeatable_and_progressive_ends_at_decompress(
-  codec: Codec, data: bytes
+  codec: RecurrentCodec, data: bytes
 ) -> None:
   steps = [decoded.image for decoded in codec.progressive(data)]
   np.testing.assert_array_equal(steps[-1], codec.decompress(data))
   np.testing.assert_array_equal(steps[2], codec.decompress(data, 3))
 
 
-def test_a_cut_file_decodes_to_its_last_whole_layer_and_says_so(codec: Codec, data: bytes) -> None:
+def test_a_cut_file_decodes_to_its_last_whole_layer_and_says_so(
+  codec: RecurrentCodec, data: bytes
+) -> None:
   ends = rnic.layer_ends(data)
   for cut in (ends[0], ends[0] + 3, ends[2] + 20, len(data) - 1):
     whole = sum(end <= cut for end in ends)
@@ -115,7 +119,7 @@ def test_a_cut_file_decodes_to_its_last_whole_layer_and_says_so(codec: Codec, da
     codec.decompress(data[: ends[0] - 1])
 
 
-def test_damage_is_refused_but_layers_before_it_decode(codec: Codec, data: bytes) -> None:
+def test_damage_is_refused_but_layers_before_it_decode(codec: RecurrentCodec, data: bytes) -> None:
   ends = rnic.layer_ends(data)
   broken = bytearray(data)
   broken[ends[2] + 30] ^= 4
@@ -128,12 +132,14 @@ def test_damage_is_refused_but_layers_before_it_decode(codec: Codec, data: bytes
     codec.decompress(bytes(broken), 4)
 
 
-def test_more_iterations_than_the_file_has_are_refused(codec: Codec, data: bytes) -> None:
+def test_more_iterations_than_the_file_has_are_refused(codec: RecurrentCodec, data: bytes) -> None:
   with pytest.raises(FormatError, match="has 5 iterations; 6 were asked for"):
     codec.decompress(data, 6)
 
 
-def test_hostile_sizes_are_refused_before_memory_is_taken(codec: Codec, data: bytes) -> None:
+def test_hostile_sizes_are_refused_before_memory_is_taken(
+  codec: RecurrentCodec, data: bytes
+) -> None:
   with pytest.raises(FormatError, match="GiB"):
     codec.decompress(_forged(data, height=32000, width=32000))
   with pytest.raises(FormatError, match="GiB"):
@@ -142,8 +148,8 @@ def test_hostile_sizes_are_refused_before_memory_is_taken(codec: Codec, data: by
     codec.decompress(_forged(data, height=3000, width=3000))
 
 
-def test_the_wrong_model_is_refused_by_name(codec: Codec, data: bytes) -> None:
-  other = Codec("other", ImageCoder(CodecConfig(width=1 / 16)), b"12345678")
+def test_the_wrong_model_is_refused_by_name(codec: RecurrentCodec, data: bytes) -> None:
+  other = RecurrentCodec("other", RecurrentNetwork(RecurrentConfig(width=1 / 16)), b"12345678")
   with pytest.raises(ModelError, match="made with model mobile; this is other"):
     other.decompress(data)
   foreign = other.compress(np.zeros([8, 8, 3], np.uint8), 1)
@@ -152,7 +158,7 @@ def test_the_wrong_model_is_refused_by_name(codec: Codec, data: bytes) -> None:
 
 
 def test_tiles_are_recorded_and_leave_no_seam(
-  codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+  codec: RecurrentCodec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
   image = np.ascontiguousarray(photo[:330, :457])
   whole = codec.compress(image, 4)
@@ -171,7 +177,7 @@ def test_tiles_are_recorded_and_leave_no_seam(
   np.testing.assert_array_equal(steps[-1].image, restored)
 
 
-def test_targets(codec: Codec, small_photo: np.ndarray) -> None:
+def test_targets(codec: RecurrentCodec, small_photo: np.ndarray) -> None:
   result = codec.compress_to_size(small_photo, 1000)
   assert len(result.data) <= 1000 and result.note is None
   assert len(codec.compress(small_photo, result.iterations + 1)) > 1000
@@ -189,7 +195,7 @@ def test_targets(codec: Codec, small_photo: np.ndarray) -> None:
 
 
 def test_a_target_with_tiles_is_judged_on_what_the_decoder_makes(
-  codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+  codec: RecurrentCodec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
   monkeypatch.setattr(tiling, "_PIXELS_AT_WIDTH_1", 256 * 256 * codec.config.width)
   image = np.ascontiguousarray(photo[:300, :300])
@@ -198,7 +204,7 @@ def test_a_target_with_tiles_is_judged_on_what_the_decoder_makes(
   assert float(psnr(image, codec.decompress(result.data))) >= 26.0
 
 
-def test_wrong_arguments_are_refused(codec: Codec) -> None:
+def test_wrong_arguments_are_refused(codec: RecurrentCodec) -> None:
   image = np.zeros([4, 4, 3], np.uint8)
   for wrong in (image[..., 0], image.astype(float), image[:0], np.zeros([4, 4, 4], np.uint8)):
     with pytest.raises(ImageError, match="Received"):
@@ -212,7 +218,7 @@ def test_wrong_arguments_are_refused(codec: Codec) -> None:
     codec.decompress(b"\x89PNG")
 
 
-def test_codes_round_trip(codec: Codec, small_photo: np.ndarray) -> None:
+def test_codes_round_trip(codec: RecurrentCodec, small_photo: np.ndarray) -> None:
   bits = codec.encode(small_photo, 3)
   assert bits.shape == (3, 7, 9, 32) and bits.dtype == bool
   images = list(codec.decode(bits))
@@ -224,12 +230,16 @@ def test_codes_round_trip(codec: Codec, small_photo: np.ndarray) -> None:
 # Entropy coding
 
 
-def test_the_learned_coder_is_the_default_and_pays(codec: Codec, photo: np.ndarray) -> None:
+def test_the_learned_coder_is_the_default_and_pays(
+  codec: RecurrentCodec, photo: np.ndarray
+) -> None:
   sizes = {name: len(codec.compress(photo, 4, entropy_coder=name)) for name in ("none", "learned")}
   assert len(codec.compress(photo, 4)) == sizes["learned"] < 0.85 * sizes["none"]
 
 
-def test_the_file_is_as_long_as_the_probabilities_say(codec: Codec, photo: np.ndarray) -> None:
+def test_the_file_is_as_long_as_the_probabilities_say(
+  codec: RecurrentCodec, photo: np.ndarray
+) -> None:
   bits = codec.encode(photo, 8)
   coder = codec.entropy_coder()
   assert isinstance(coder, LearnedCoder)
@@ -237,16 +247,16 @@ def test_the_file_is_as_long_as_the_probabilities_say(codec: Codec, photo: np.nd
   assert abs(len(codec.compress(photo, 8)) - estimate) <= 0.005 * estimate + 64 + 32 + 6 * 8
 
 
-def test_a_file_of_other_tables_is_refused(codec: Codec, data: bytes) -> None:
+def test_a_file_of_other_tables_is_refused(codec: RecurrentCodec, data: bytes) -> None:
   other = _forged(data, tables_id=codec.entropy_coder().tables_id ^ 1)
   with pytest.raises(ModelError, match="version .* of the entropy coder of mobile; this is"):
     codec.decompress(other)
 
 
 def test_a_model_without_an_entropy_coder_packs_its_bits(
-  codec: Codec, small_photo: np.ndarray, data: bytes
+  codec: RecurrentCodec, small_photo: np.ndarray, data: bytes
 ) -> None:
-  bare = Codec("bare", codec.model, codec.model_id)
+  bare = RecurrentCodec("bare", codec.model, codec.model_id)
   packed = bare.compress(small_photo, 2)
   assert packed == codec.compress(small_photo, 2, entropy_coder="none")
   with pytest.raises(ModelError, match="model bare has no entropy coder; use 'none'"):
@@ -255,13 +265,17 @@ def test_a_model_without_an_entropy_coder_packs_its_bits(
     bare.decompress(data)
 
 
-def test_a_small_file_of_a_huge_image_is_refused_at_once(codec: Codec, data: bytes) -> None:
+def test_a_small_file_of_a_huge_image_is_refused_at_once(
+  codec: RecurrentCodec, data: bytes
+) -> None:
   for sides in ({"height": 65535, "width": 16384}, {"height": 30000, "width": 20000}):
     with pytest.raises(FormatError, match="too few|needs about|damaged"):
       codec.decompress(_forged(data, tile=64, halo=4, **sides))
 
 
-def test_targets_count_the_bytes_after_entropy_coding(codec: Codec, photo: np.ndarray) -> None:
+def test_targets_count_the_bytes_after_entropy_coding(
+  codec: RecurrentCodec, photo: np.ndarray
+) -> None:
   packed = codec.compress_to_size(photo, 9000, entropy_coder="none")
   learned = codec.compress_to_size(photo, 9000)
   assert len(packed.data) <= 9000 and len(learned.data) <= 9000

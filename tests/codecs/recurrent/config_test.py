@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compression.codecs.recurrent.config import FRAMEWORKS, MAX_ITERATIONS, UNITS, CodecConfig
+from compression.codecs.recurrent.config import FRAMEWORKS, MAX_ITERATIONS, UNITS, RecurrentConfig
 from compression.common.errors import ConfigError
 
 configs = st.builds(
-  CodecConfig,
+  RecurrentConfig,
   unit=st.sampled_from(UNITS),
   framework=st.sampled_from(FRAMEWORKS),
   width=st.integers(1, 8 * 32).map(lambda n: n / 32),
@@ -69,25 +69,30 @@ REFUSED = [
 
 @pytest.mark.parametrize("name, value", REFUSED, ids=str)
 def test_values_out_of_range_are_refused_in_one_line(name, value):
-  for make in (lambda: CodecConfig(**{name: value}), lambda: CodecConfig.from_dict({name: value})):
+  for make in (
+    lambda: RecurrentConfig(**{name: value}),
+    lambda: RecurrentConfig.from_dict({name: value}),
+  ):
     with pytest.raises(ConfigError, match=f"^{name} must ") as refusal:
       make()
     assert "\n" not in str(refusal.value)
 
 
 def test_every_field_has_values_that_are_refused():
-  assert {name for name, _ in REFUSED} == {field.name for field in dataclasses.fields(CodecConfig)}
+  assert {name for name, _ in REFUSED} == {
+    field.name for field in dataclasses.fields(RecurrentConfig)
+  }
 
 
 def test_the_ends_of_the_ranges_are_allowed():
-  CodecConfig(width=1 / 32, bits=8, iterations=1, pixel_range=0.1)
-  CodecConfig(width=8, bits=256, iterations=16, pixel_range=1)
+  RecurrentConfig(width=1 / 32, bits=8, iterations=1, pixel_range=0.1)
+  RecurrentConfig(width=8, bits=256, iterations=16, pixel_range=1)
 
 
 @pytest.mark.parametrize("key", ["widht", "", "Unit", "line\nbreak"])
 def test_unknown_keys_are_refused_in_one_line(key):
   with pytest.raises(ConfigError, match="^unknown key .* known: unit, ") as refusal:
-    CodecConfig.from_dict({"unit": "gru", key: 1})
+    RecurrentConfig.from_dict({"unit": "gru", key: 1})
   assert repr(key) in str(refusal.value) and "\n" not in str(refusal.value)
 
 
@@ -96,20 +101,20 @@ def test_unknown_keys_are_refused_in_one_line(key):
 )
 def test_texts_that_are_no_configuration_are_refused_in_one_line(text):
   with pytest.raises(ConfigError) as refusal:
-    CodecConfig.from_json(text)
+    RecurrentConfig.from_json(text)
   assert "\n" not in str(refusal.value)
 
 
 def test_nesting_without_end_is_refused():
   with pytest.raises(ConfigError):
-    CodecConfig.from_json("[" * 100_000)
+    RecurrentConfig.from_json("[" * 100_000)
 
 
 @given(configs)
 def test_json_round_trip(config):
-  assert CodecConfig.from_json(config.to_json()) == config
-  assert CodecConfig.from_dict(config.to_dict()) == config
-  assert CodecConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+  assert RecurrentConfig.from_json(config.to_json()) == config
+  assert RecurrentConfig.from_dict(config.to_dict()) == config
+  assert RecurrentConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 @given(configs)
@@ -120,12 +125,12 @@ def test_every_depth_is_whole_and_can_be_folded(config):
 
 
 def test_what_is_left_out_is_as_in_the_paper_at_a_quarter_of_its_width():
-  config = CodecConfig.from_json("{}")
-  assert config == CodecConfig("residual_gru", "one_shot", 0.25, 32, 16, 1.0, False)
+  config = RecurrentConfig.from_json("{}")
+  assert config == RecurrentConfig("residual_gru", "one_shot", 0.25, 32, 16, 1.0, False)
   assert config.bits_per_pixel == 0.125
-  assert CodecConfig(bits=64).bits_per_pixel == 0.25
+  assert RecurrentConfig(bits=64).bits_per_pixel == 0.25
 
 
 def test_a_configuration_cannot_be_changed():
   with pytest.raises(dataclasses.FrozenInstanceError):
-    CodecConfig().width = 1
+    RecurrentConfig().width = 1

@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 from compression.codecs.recurrent import weights
-from compression.codecs.recurrent.config import CodecConfig
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.config import RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 
 TESTS = pathlib.Path(__file__).resolve().parents[2]
 
@@ -37,12 +37,12 @@ def reference() -> types.ModuleType:
 
 
 @pytest.fixture(scope="session")
-def small_model() -> Callable[..., ImageCoder]:
+def small_model() -> Callable[..., RecurrentNetwork]:
   """A function that makes a model of the smallest width with random weights and biases."""
 
-  def make(seed: int = 1, stochastic_binarizer: bool = False, **config: object) -> ImageCoder:
-    config = CodecConfig(**{"width": WIDTH, "iterations": 3, **config})
-    model = ImageCoder(config, stochastic_binarizer, seed)
+  def make(seed: int = 1, stochastic_binarizer: bool = False, **config: object) -> RecurrentNetwork:
+    config = RecurrentConfig(**{"width": WIDTH, "iterations": 3, **config})
+    model = RecurrentNetwork(config, stochastic_binarizer, seed)
     rng = np.random.default_rng(seed)
     for name, variable in sorted(weights.named_variables(model).items()):
       if variable.shape.rank == 1:

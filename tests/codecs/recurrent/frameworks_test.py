@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, CodecConfig
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
 from compression.codecs.recurrent.frameworks import (
   Additive,
   OneShot,
@@ -22,13 +22,13 @@ def noise(seed: int, *shape: int) -> tf.Tensor:
 
 
 def test_every_framework_can_be_made():
-  made = {name: type(make_framework(CodecConfig(framework=name))) for name in FRAMEWORKS}
+  made = {name: type(make_framework(RecurrentConfig(framework=name))) for name in FRAMEWORKS}
   assert made == {"one_shot": OneShot, "additive": Additive, "residual_scaling": ResidualScaling}
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_the_first_iteration_is_the_same_in_all(name):
-  framework = make_framework(CodecConfig(framework=name))
+  framework = make_framework(RecurrentConfig(framework=name))
   x, decoded = noise(1, 1, 32, 48, 3), noise(2, 1, 32, 48, 3)
   np.testing.assert_array_equal(framework.encoder_input(x, None), x)
   np.testing.assert_array_equal(framework.reconstruct(decoded, None), decoded)

@@ -17,8 +17,8 @@ import pytest
 import tensorflow as tf
 
 from compression.codecs.recurrent import weights
-from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, CodecConfig
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.runner import Runner
 
 TESTS = pathlib.Path(__file__).resolve().parents[2]
@@ -47,15 +47,15 @@ class Golden(NamedTuple):
   output: np.ndarray
 
 
-def loaded(folder: pathlib.Path, config: CodecConfig) -> ImageCoder:
-  model = ImageCoder(config)
+def loaded(folder: pathlib.Path, config: RecurrentConfig) -> RecurrentNetwork:
+  model = RecurrentNetwork(config)
   weights.assign_weights(model, weights.read_weights(folder), folder.name)
   return model
 
 
-def own(unit: str, framework: str) -> tuple[ImageCoder, Golden]:
+def own(unit: str, framework: str) -> tuple[RecurrentNetwork, Golden]:
   folder = GOLDEN / f"{unit}_{framework}"
-  config = CodecConfig.from_json((folder / "config.json").read_text())
+  config = RecurrentConfig.from_json((folder / "config.json").read_text())
   with np.load(folder / "io.npz") as io:
     codes = np.unpackbits(io["codes"], axis=-1).astype(np.float32) * 2 - 1
     golden = Golden(io["image"], codes, io["binarizer_input"], io["output"])
@@ -120,7 +120,7 @@ def golden_dir() -> pathlib.Path:
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_golden_of_another_implementation_is_reproduced(golden_dir, name):
   unit, framework, width, iterations = OTHERS[name]
-  model = loaded(golden_dir / name, CodecConfig(unit, framework, width))
+  model = loaded(golden_dir / name, RecurrentConfig(unit, framework, width))
   with np.load(golden_dir / name / "io.npz") as io:
     golden = Golden(io["image"], *(io[field] for field in Golden._fields[1:]))
   assert len(golden.codes) == iterations

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from compression.codecs.recurrent import weights
-from compression.codecs.recurrent.config import UNITS, CodecConfig
+from compression.codecs.recurrent.config import UNITS, RecurrentConfig
 from compression.codecs.recurrent.halves import Decoder, Encoder
 from compression.layers import ConvAssociativeLSTM, ConvGRU, ConvLSTM, ConvResidualGRU
 
@@ -44,7 +44,7 @@ def expected_weights(unit: str) -> int:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_table_of_the_paper(unit):
-  config = CodecConfig(unit=unit, width=1)
+  config = RecurrentConfig(unit=unit, width=1)
   encoder, decoder = Encoder(config), Decoder(config)
   first, last = encoder.conv_in, encoder.binarizer
   assert (first.filters, first.kernel_size, first.strides) == (64, (3, 3), (2, 2))
@@ -66,7 +66,7 @@ def test_the_table_of_the_paper(unit):
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_number_of_weights_at_full_width(unit):
   with tf.Graph().as_default():  # makes variables, but no values
-    config = CodecConfig(unit=unit, width=1)
+    config = RecurrentConfig(unit=unit, width=1)
     networks = [Encoder(config), Decoder(config)]
     for network in networks:
       network.build(None)
@@ -80,7 +80,7 @@ def test_the_number_of_weights_at_full_width(unit):
 @pytest.mark.parametrize("bits", [8, 32])
 @pytest.mark.parametrize("height, width", [(16, 16), (32, 48), (80, 16)])
 def test_shapes(unit, bits, height, width):
-  config = CodecConfig(unit=unit, width=1 / 32, bits=bits)
+  config = RecurrentConfig(unit=unit, width=1 / 32, bits=bits)
   encoder, decoder = Encoder(config), Decoder(config)
   r, e, d = tf.ones([2, height, width, 3]), None, None
   for _ in range(2):
@@ -118,7 +118,7 @@ def test_no_states_are_the_zero_states(unit, small_model, image):
 def test_both_networks_compute_their_equations(unit, reference, small_model, image):
   model = small_model(unit=unit, use_bias=True)
   arrays = weights.arrays_of(model)
-  codec = reference.Codec(arrays, unit, "one_shot")
+  codec = reference.RecurrentCodec(arrays, unit, "one_shot")
   rng = np.random.default_rng(1)
   e, d, expected_e, expected_d = None, None, None, None
   for _ in range(2):
@@ -144,7 +144,7 @@ def test_depth_to_space_of_the_reference_is_tensorflows(reference):
 
 @pytest.mark.parametrize("network_class", [Encoder, Decoder])
 def test_the_configuration_makes_the_same_network(network_class):
-  config = CodecConfig(unit="gru", framework="additive", width=1 / 32, bits=16, use_bias=True)
+  config = RecurrentConfig(unit="gru", framework="additive", width=1 / 32, bits=16, use_bias=True)
   network = network_class(config)
   values = network.get_config()
   copy = network_class.from_config(values)
@@ -158,7 +158,7 @@ def test_the_configuration_makes_the_same_network(network_class):
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_mixed_precision_gives_float32_from_bfloat16_states(unit, mixed_bfloat16, image):
-  config = CodecConfig(unit=unit, width=1 / 32, use_bias=True)
+  config = RecurrentConfig(unit=unit, width=1 / 32, use_bias=True)
   encoder, decoder = Encoder(config), Decoder(config)
   e, d = None, None
   for _ in range(2):

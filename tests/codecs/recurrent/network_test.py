@@ -12,8 +12,8 @@ import tensorflow as tf
 
 import compression
 from compression.codecs.recurrent import weights
-from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, CodecConfig
-from compression.codecs.recurrent.network import ImageCoder, pixels_to_x, x_to_pixels
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork, pixels_to_x, x_to_pixels
 
 ROOT = pathlib.Path(compression.__file__).resolve().parent.parent
 
@@ -97,7 +97,7 @@ def test_pixels_are_the_nearest_ones_and_black_or_white_outside_the_range(pixel_
 
 
 def test_the_model_has_the_pixel_range_of_its_configuration():
-  model = ImageCoder(CodecConfig(width=1 / 32, pixel_range=0.9))
+  model = RecurrentNetwork(RecurrentConfig(width=1 / 32, pixel_range=0.9))
   image = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, -1)
   x = model.to_x(image)
   assert float(tf.reduce_max(x)) == pytest.approx(0.9) == -float(tf.reduce_min(x))
@@ -111,7 +111,7 @@ def test_the_configuration_makes_the_same_model(small_model, image):
   model = small_model(framework="residual_scaling", stochastic_binarizer=True)
   values = model.get_config()
   assert values["config"] == model.config.to_dict()
-  copy = ImageCoder.from_config(values)
+  copy = RecurrentNetwork.from_config(values)
   assert copy.config == model.config and copy.get_config() == values
   weights.assign_weights(copy, weights.arrays_of(model), "the original")
   np.testing.assert_array_equal(copy(image).images, model(image).images)
@@ -119,8 +119,8 @@ def test_the_configuration_makes_the_same_model(small_model, image):
 
 
 def test_without_a_configuration_it_is_the_default_one():
-  assert ImageCoder().config == CodecConfig()
-  assert ImageCoder({"unit": "gru"}).config == CodecConfig(unit="gru")
+  assert RecurrentNetwork().config == RecurrentConfig()
+  assert RecurrentNetwork({"unit": "gru"}).config == RecurrentConfig(unit="gru")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -137,7 +137,9 @@ def test_a_model_is_saved_and_loaded(unit, framework, small_model, image, tmp_pa
 
 
 def test_a_model_that_was_built_by_running_is_saved_and_loaded(image, tmp_path):
-  model = ImageCoder(CodecConfig(framework="residual_scaling", width=1 / 32, iterations=2))
+  model = RecurrentNetwork(
+    RecurrentConfig(framework="residual_scaling", width=1 / 32, iterations=2)
+  )
   expected = model(image)
   model.save(tmp_path / "model.keras")
   loaded = tf.keras.models.load_model(tmp_path / "model.keras")
@@ -199,7 +201,7 @@ def test_keras_loads_the_model_from_a_saved_model(small_model, image, tmp_path):
 def test_mixed_precision_changes_few_bits(mixed_bfloat16, small_model, image):
   mixed = small_model(framework="residual_scaling")
   assert mixed.get_config()["dtype"] == "mixed_bfloat16"
-  assert ImageCoder.from_config(mixed.get_config()).encoder.compute_dtype == "bfloat16"
+  assert RecurrentNetwork.from_config(mixed.get_config()).encoder.compute_dtype == "bfloat16"
   result = mixed(image)
   assert result.images.dtype == result.codes.dtype == tf.float32
   tf.keras.mixed_precision.set_global_policy("float32")

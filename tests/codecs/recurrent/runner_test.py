@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, CodecConfig
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.runner import Runner
 
 TRACED = ("_encode_first", "_encode_next", "_decode_first", "_decode_next")
@@ -99,7 +99,7 @@ def test_pixels_are_those_of_the_model(small_model):
 
 
 def test_a_model_that_is_not_built_is_built():
-  model = ImageCoder(CodecConfig(unit="gru", width=1 / 32))
+  model = RecurrentNetwork(RecurrentConfig(unit="gru", width=1 / 32))
   assert not model.built
   (layer,) = Runner(model).encode(pixels(16, 16), 1)
   assert layer.bits.shape == (1, 1, 32)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from compression.codecs.recurrent import archives, weights
-from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, CodecConfig
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.common.errors import ModelError
 
 CELL_NAMES = {
@@ -60,7 +60,7 @@ def test_weights_survive_the_archives(framework, dtype, small_model, image, tmp_
 
 def test_a_model_that_is_not_built_gets_its_weights(small_model, image):
   model = small_model()
-  copy = ImageCoder(model.config)
+  copy = RecurrentNetwork(model.config)
   weights.assign_weights(copy, weights.arrays_of(model), "copy")
   np.testing.assert_array_equal(copy(image).images, model(image).images)
 
@@ -107,7 +107,7 @@ def test_weights_of_another_shape_are_named_with_both_shapes(small_model, name):
 
 
 def test_weights_of_another_width_are_refused(small_model):
-  wide = ImageCoder(CodecConfig(width=1 / 16))
+  wide = RecurrentNetwork(RecurrentConfig(width=1 / 16))
   with pytest.raises(ModelError, match="must have shape"):
     weights.assign_weights(wide, weights.arrays_of(small_model()), "source")
 

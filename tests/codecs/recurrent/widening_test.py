@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from compression.codecs.recurrent import weights
-from compression.codecs.recurrent.config import FRAMEWORKS, CodecConfig
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.config import FRAMEWORKS, RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.widening import can_widen, widen
 from compression.common.errors import ModelError
 
@@ -20,8 +20,8 @@ def test_the_wide_network_gives_what_the_narrow_one_does(
   unit, framework, copies, small_model, image
 ):
   narrow = small_model(unit=unit, framework=framework, use_bias=True)
-  config = CodecConfig(unit, framework, copies / 32, iterations=3, use_bias=True)
-  wide = ImageCoder(config)
+  config = RecurrentConfig(unit, framework, copies / 32, iterations=3, use_bias=True)
+  wide = RecurrentNetwork(config)
   weights.assign_weights(wide, widen(weights.arrays_of(narrow), narrow.config, config), "wide")
   states = {narrow: None, wide: None}
   decoded = {narrow: None, wide: None}
@@ -40,7 +40,7 @@ def test_the_wide_network_gives_what_the_narrow_one_does(
 def test_copies_send_on_different_shares(small_model):
   narrow = small_model()
   arrays = weights.arrays_of(narrow)
-  config = CodecConfig(width=1 / 16)
+  config = RecurrentConfig(width=1 / 16)
   kernel = widen(arrays, narrow.config, config)["decoder/conv_out"]
   even, odd = kernel[0, 0, 0::2], kernel[0, 0, 1::2]
   np.testing.assert_allclose(even + odd, arrays["decoder/conv_out"][0, 0], rtol=1e-6)
@@ -52,10 +52,10 @@ def test_copies_send_on_different_shares(small_model):
 
 @pytest.mark.parametrize("damaged", [np.float32(1), np.ones(3), np.ones([3, 3]), np.ones([2] * 5)])
 def test_damaged_weights_are_still_refused_by_name(small_model, damaged):
-  narrow, config = small_model(), CodecConfig(width=1 / 16)
+  narrow, config = small_model(), RecurrentConfig(width=1 / 16)
   arrays = {**weights.arrays_of(narrow), "encoder/rnn1/gates": damaged}
   with pytest.raises(ModelError, match="encoder/rnn1/gates must have shape"):
-    weights.assign_weights(ImageCoder(config), widen(arrays, narrow.config, config), "wide")
+    weights.assign_weights(RecurrentNetwork(config), widen(arrays, narrow.config, config), "wide")
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_damaged_weights_are_still_refused_by_name(small_model, damaged):
   ],
 )
 def test_only_whole_multiples_of_the_same_architecture_can_be_had(other):
-  assert can_widen(CodecConfig(), CodecConfig(width=0.5, iterations=8))
-  assert not can_widen(CodecConfig(), CodecConfig(**{"width": 0.5, **other}))
+  assert can_widen(RecurrentConfig(), RecurrentConfig(width=0.5, iterations=8))
+  assert not can_widen(RecurrentConfig(), RecurrentConfig(**{"width": 0.5, **other}))
 
 
 def test_associative_memories_are_not_widened():
   unit = "associative_lstm"
-  assert not can_widen(CodecConfig(unit=unit), CodecConfig(unit=unit, width=0.5))
+  assert not can_widen(RecurrentConfig(unit=unit), RecurrentConfig(unit=unit, width=0.5))

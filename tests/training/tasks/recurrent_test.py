@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, CodecConfig
-from compression.codecs.recurrent.network import ImageCoder
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.weights import arrays_of, named_variables
 from compression.training.tasks.recurrent import Trainer
 
@@ -29,7 +29,7 @@ def make_trainer(
   stochastic: bool = False, ema: float = 0.999, loss: str = "l1", **config
 ) -> Trainer:
   tf.keras.utils.set_random_seed(1)
-  coder = ImageCoder(CodecConfig(**{**_SIZES, **config}), stochastic, seed=5)
+  coder = RecurrentNetwork(RecurrentConfig(**{**_SIZES, **config}), stochastic, seed=5)
   trainer = Trainer(coder, loss, ema)
   trainer.compile(tf.keras.optimizers.Adam(1e-3, global_clipnorm=0.5))
   return trainer
@@ -225,7 +225,7 @@ def test_stochastic_bits_are_drawn_in_training_only(images: np.ndarray) -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
-  coder = ImageCoder(CodecConfig(**_SIZES))
+  coder = RecurrentNetwork(RecurrentConfig(**_SIZES))
   with pytest.raises(ValueError, match="loss"):
     Trainer(coder, loss="l2")
   with pytest.raises(ValueError, match="ema"):
