@@ -1,73 +1,171 @@
-"""A codec as the evaluation sees it, whether it is a network or a library."""
+"""What a codec is: the contract that programs, evaluations and reports are written against.
+
+    class Mine(Codec):
+      name = "mine"                      # in --model=, --codecs=, tables and plots
+      settings = (1, 2, 4, 8)            # from the fewest bytes to the most
+      def compress(self, image, setting, /): ...      # uint8 [H, W, 3] -> bytes
+      def decompress(self, data, /): ...              # bytes -> uint8 [H, W, 3]
+
+`@registry.register` above the class brings it into all programs; so does `--codecs=mine.py:Mine`.
+"""
 
 from __future__ import annotations
 
 import abc
-import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from compression.common.errors import CompressionError
+from compression.common.errors import CompressionError, FormatError, RangeError
 
 
 class MissingCodecError(CompressionError):
   """A codec is known, but what it needs is not installed here."""
 
 
-class Trial(NamedTuple):
-  """An image that went through a codec at a setting.
+class Options(NamedTuple):
+  """What programs let a user choose beside the setting; a codec takes what it has a choice of.
 
   Attributes:
-    setting: the codec's own measure of quality.
-    size: bytes of the file.
-    image: uint8 [H, W, 3], decoded from the file.
-    encode_seconds, decode_seconds: from pixels to bytes and back, without reading or writing files.
-    nominal_bpp: bits per pixel before entropy coding, without the container; None where a codec has
-      no such number.
+    precision: of networks, "float32" or "mixed_bfloat16".
+    threads: of libraries; 0 for all. Networks take those of their process.
+    entropy_coder: of the bits of a recurrent network, "learned" or "none"; None for the best.
   """
 
-  setting: float
-  size: int
-  image: np.ndarray
-  encode_seconds: float
-  decode_seconds: float
-  nominal_bpp: float | None = None
+  precision: str = "float32"
+  threads: int = 0
+  entropy_coder: str | None = None
 
 
 class Codec(abc.ABC):
   """Images to bytes and back.
 
   Attributes:
-    name: in results, plots and tables.
-    settings: all that are measured, the smallest files first.
+    name: in flags, results, plots and tables.
+    settings: from the fewest bytes to the most; what one means is the codec's own.
+    setting_name: what one is called in messages: "quality", "step", "iterations".
+    default_setting: what is used if nobody says; None for the middle one.
+    suffix: of its files.
+    learned: whether it was trained, so that it has a model's folder and a card.
     identity: what its bytes and pixels depend on: options, versions, weights. Results of another
       identity cannot be mixed with its own.
   """
 
   name: str
   settings: Sequence[float]
-  identity: str
+  setting_name: str = "setting"
+  default_setting: float | None = None
+  suffix: str = ".bin"
+  learned: bool = False
+  identity: str = ""
 
   @abc.abstractmethod
-  def encode(self, image: np.ndarray, setting: float) -> bytes:
-    """The file of an image, uint8 [H, W, 3]; raises ImageError if the codec cannot take it."""
+  def compress(self, image: np.ndarray, setting: float, /) -> bytes:
+    """The file of an image.
+
+    Args:
+      image: uint8 [H, W, 3], any size from 1x1 up.
+      setting: one of `settings`; a codec may take others between them.
+
+    Raises:
+      ImageError: if the codec cannot take the image.
+      RangeError: if it has no such setting.
+    """
 
   @abc.abstractmethod
-  def decode(self, data: bytes) -> np.ndarray:
-    """The image of a file, uint8 [H, W, 3]."""
+  def decompress(self, data: bytes, /) -> np.ndarray:
+    """The image of a file, uint8 [H, W, 3].
 
-  def trials(self, image: np.ndarray) -> Iterator[Trial]:
-    """The image, uint8 [H, W, 3], at each of the settings."""
-    for setting in self.settings:
-      data, encode_seconds = timed(lambda: self.encode(image, setting))  # noqa: B023
-      decoded, decode_seconds = timed(lambda: self.decode(data))  # noqa: B023
-      yield Trial(setting, len(data), decoded, encode_seconds, decode_seconds)
+    Raises:
+      FormatError: if these bytes are no whole file of this codec.
+      ModelError: if they were made with weights that are not here.
+    """
+
+  def recognises(self, data: bytes) -> bool:
+    """Whether these bytes say that this codec made them; only their beginning is looked at."""
+    return False
+
+  def describe(self, data: bytes) -> list[tuple[str, str]]:
+    """What `info` shows of a file, without decoding it: (what, value); raises FormatError."""
+    return []
+
+  def configure(self, options: Options) -> None:
+    """Takes what a program was asked for; before anything else is called."""
+
+  def prepare(self, image: np.ndarray) -> None:
+    """Does what only the first image of a size costs, so that times are those of a later one."""
+
+  def nominal_bpp(self, image: np.ndarray, setting: float) -> float | None:
+    """Bits per pixel before entropy coding; None for codecs that have no such number."""
+    return None
+
+  def check_setting(self, setting: float) -> float:
+    """The setting, if it is one of `settings`; raises RangeError."""
+    if isinstance(setting, bool) or setting not in self.settings:
+      known = ", ".join(map(show, self.settings))
+      raise RangeError(f"{self.name} has no {self.setting_name} {show(setting)}; it has {known}")
+    return setting
 
 
-def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-  """What a function returns, and the seconds that it took."""
-  start = time.perf_counter()
-  result = function()
-  return result, time.perf_counter() - start
+class Step(NamedTuple):
+  """An image that a progressive codec is compressing, after one of its settings.
+
+  Attributes:
+    setting: how far it is.
+    image: what a decoder will make of it so far, uint8 [H, W, 3].
+    file: makes the bytes of the file that ends here.
+  """
+
+  setting: float
+  image: np.ndarray
+  file: Callable[[], bytes]
+
+
+class ProgressiveCodec(Codec):
+  """A codec whose file of a setting begins with the files of the settings before it."""
+
+  @abc.abstractmethod
+  def ends(self, data: bytes) -> list[tuple[float, int]]:
+    """(setting, number of bytes up to its end) for each that is whole; raises FormatError."""
+
+  @abc.abstractmethod
+  def prefix(self, data: bytes, setting: float, /) -> bytes:
+    """The file of that setting, out of one of a higher setting; raises FormatError, RangeError."""
+
+  @abc.abstractmethod
+  def progressive(self, data: bytes, /) -> Iterator[np.ndarray]:
+    """The image, uint8 [H, W, 3], at each setting that the file holds, worst first."""
+
+  def damage(self, data: bytes) -> str | None:
+    """What a file lacks that `decompress` can do without, in one line; None if it is whole."""
+    return None
+
+  def steps(self, image: np.ndarray) -> Iterator[Step]:
+    """Compresses no further than the caller asks for."""
+    data = self.compress(image, self.settings[-1])
+    for (setting, _), reconstruction in zip(self.ends(data), self.progressive(data)):
+      yield Step(setting, reconstruction, lambda s=setting: self.prefix(data, s))  # type: ignore[misc]
+
+
+def show(setting: float) -> str:
+  """A setting as users type it."""
+  return f"{setting:g}"
+
+
+def default_setting(codec: Codec) -> float:
+  """What a program uses if nobody says."""
+  if codec.default_setting is not None:
+    return codec.default_setting
+  return codec.settings[len(codec.settings) // 2]
+
+
+def check_magic(data: bytes, magic: bytes, name: str) -> bytes:
+  """What follows a file's magic number.
+
+  Raises:
+    FormatError: if the bytes begin otherwise.
+  """
+  if not data.startswith(magic):
+    raise FormatError(f"is no file of {name}")
+  return data[len(magic) :]

@@ -128,7 +128,7 @@ def write_all(folder: pathlib.Path, means: Sequence[Mean], kodak: bool) -> list[
 
 
 def _styles(means: Sequence[Mean]) -> dict[str, _Style]:
-  """RecurrentCodec -> how it is drawn: networks thicker and in front."""
+  """Codec -> how it is drawn: networks thicker and in front."""
   networks = dict.fromkeys(mean.codec for mean in means if mean.nominal_bpp is not None)
   others = dict.fromkeys(mean.codec for mean in means if mean.codec not in networks)
   styles = {}

@@ -52,7 +52,7 @@ class Throughput(NamedTuple):
 
 
 def choose_settings(means: Sequence[Mean]) -> dict[str, float]:
-  """RecurrentCodec -> the setting that is measured; nothing for CHECK_CODEC, unless it is alone."""
+  """Codec -> the setting that is measured; nothing for CHECK_CODEC, unless it is alone."""
   by_codec: dict[str, Mean] = {}
   for mean in shown(means):
     nearest = by_codec.setdefault(mean.codec, mean)
