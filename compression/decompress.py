@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.common import jobs, program
 from compression.common.errors import FormatError
 from compression.formats import rnic
@@ -66,7 +67,7 @@ def _decompress(job: jobs.Job) -> None:
   for name in names:
     jobs.check_target(name, _OUTPUTS)
   # The model that --model names, else the one that the file was made with.
-  codec = _codec(_MODEL.value or str(model_folders.find_by_id(header.model_id).folder))
+  codec = _codec(_MODEL.value or str(folders.find_by_id(header.model_id).folder))
 
   from compression.images.photos import encode_png
 

@@ -5,7 +5,7 @@ python -m compression.info photo.rnic [more.rnic ...]
 
 from __future__ import annotations
 
-from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.common import jobs, program
 from compression.common.errors import ModelError
 from compression.formats import rnic
@@ -22,7 +22,7 @@ def _describe(job: jobs.Job) -> None:
   header = contents.header
   pixels = header.height * header.width
   try:
-    model = model_folders.find_by_id(header.model_id).name
+    model = folders.find_by_id(header.model_id).name
   except ModelError:
     model = "not installed"
   tiles = f"{header.tile * 16} pixels, {header.halo * 16} of context" if header.tile else "none"

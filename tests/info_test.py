@@ -8,6 +8,7 @@ import pathlib
 import pytest
 
 from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.formats import rnic
 from compression.formats.rnic import Header
 from tests import programs
@@ -17,7 +18,7 @@ LEARNED = Header(
   height=165,
   width=213,
   layers=3,
-  model_id=model_folders.model_id(model_folders.find()),
+  model_id=folders.model_id(model_folders.find()),
   entropy_coder=1,
   tables_id=0x00AB,
 )

@@ -18,6 +18,7 @@ from absl import flags
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.common import program
 from compression.common.errors import FormatError
 from compression.common.files import make_folder
@@ -37,7 +38,7 @@ def main(argv: list[str]) -> None:
     raise FormatError(
       f"{source}: has iterations 0 to {len(codes.bits) - 1}, not {_ITERATION.value}"
     )
-  config = model_folders.read_config(model_folders.find(_MODEL.value))
+  config = folders.read_config(model_folders.find(_MODEL.value))
   if codes.bits.shape[-1] != config.bits:
     raise FormatError(f"{source}: has {codes.bits.shape[-1]} bits a block, the model {config.bits}")
   folder = make_folder(target)

@@ -21,7 +21,7 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.common import program
 from compression.common.errors import FormatError, ModelError
 from compression.datasets.code_archives import read_codes
@@ -78,7 +78,7 @@ def _architecture(folder: pathlib.Path) -> tuple[str, Any]:
   if _MODEL.value is not None:
     kind = models.find(_MODEL.value).config
     return _MODEL.value, bits_config.read(str(_MODEL_CONFIG.value), kind)
-  return learned.read_config(folder / model_folders.ENTROPY_CODER_FOLDER)
+  return learned.read_config(folder / folders.ENTROPY_CODER_FOLDER)
 
 
 def _code_lengths(name: str, config: Any, prefix: str, bits: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from compression.codecs.model_folders import Model
 from compression.common.errors import CompressionError, FormatError, RangeError
 
 
@@ -92,9 +93,11 @@ class Codec(abc.ABC):
 
   def configure(self, options: Options) -> None:
     """Takes what a program was asked for; before anything else is called."""
+    return
 
   def prepare(self, image: np.ndarray) -> None:
     """Does what only the first image of a size costs, so that times are those of a later one."""
+    return
 
   def nominal_bpp(self, image: np.ndarray, setting: float) -> float | None:
     """Bits per pixel before entropy coding; None for codecs that have no such number."""
@@ -106,6 +109,29 @@ class Codec(abc.ABC):
       known = ", ".join(map(show, self.settings))
       raise RangeError(f"{self.name} has no {self.setting_name} {show(setting)}; it has {known}")
     return setting
+
+
+class ModelCodec(Codec):
+  """A codec that learned: each folder of weights is one.
+
+  Args:
+    model: the folder, of `registry.find`.
+  """
+
+  learned = True
+
+  def __init__(self, model: Model):
+    self.name = model.name
+    self.model = model
+
+  @classmethod
+  def folder_of(cls, data: bytes) -> Model | None:
+    """The installed model that these bytes say they were made with; None for other files.
+
+    Raises:
+      ModelError: if it is not installed.
+    """
+    return None
 
 
 class Step(NamedTuple):

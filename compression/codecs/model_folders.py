@@ -1,29 +1,29 @@
-"""The one registry of models: a name or a folder -> configuration and weights.
+"""Where models are: a name or a path -> a folder with `config.json` and weights.
 
-A model is a folder with `config.json`, `encoder.npz` and `decoder.npz`, and with the folder
-`entropy_coder` if a learned one has been trained for it. Released models are the
-folders of `models/`; the folder that `python -m compression.train` writes is one, too. Programs,
-exports and tests ask here and nowhere else. Nothing here needs TensorFlow.
+Released models are the folders of `models/`; the folder that `python -m compression.train` writes
+is one, too. `models/earlier/` holds those that were released before: files that were made with them
+decode, and nothing else uses them. `"codec"` in config.json says whose weights they are: those of
+the recurrent networks do not say so. Nothing here needs TensorFlow, nor knows what a codec is.
 """
 
 from __future__ import annotations
 
-import functools
+import json
 import os
 import pathlib
 from typing import NamedTuple
 
-from compression.codecs.recurrent import archives
-from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import ConfigError, ModelError
 
 DEFAULT_MODEL = "residual_gru"
 CONFIG_FILE = "config.json"
-ENTROPY_CODER_FOLDER = "entropy_coder"
+CODEC_KEY = "codec"
+RECURRENT = "recurrent"
 
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 # An installed package holds the models inside, a checkout beside the package.
 _FOLDERS = (_PACKAGE / "models", _PACKAGE.parent / "models")
+_EARLIER = "earlier"
 
 
 class Model(NamedTuple):
@@ -35,11 +35,17 @@ class Model(NamedTuple):
 
 def models() -> list[Model]:
   """The released models, by name."""
-  for root in _FOLDERS:
-    found = [Model(file.parent.name, file.parent) for file in sorted(root.glob("*/" + CONFIG_FILE))]
-    if found:
-      return found
-  return []
+  return _models_in("")
+
+
+def earlier() -> list[Model]:
+  """Models that were released before: only for the files that they made."""
+  return _models_in(_EARLIER)
+
+
+def names() -> list[str]:
+  """The names of the released models."""
+  return [model.name for model in models()]
 
 
 def find(name_or_dir: str | os.PathLike[str] = DEFAULT_MODEL) -> Model:
@@ -57,46 +63,38 @@ def find(name_or_dir: str | os.PathLike[str] = DEFAULT_MODEL) -> Model:
     return Model(folder.resolve().name, folder)
   if folder.is_dir():
     raise ModelError(f"{text}: is a folder without {CONFIG_FILE}, so not a model")
-  known = ", ".join(model.name for model in models()) or "none"
-  raise ModelError(f"{text}: no such model or folder; released models: {known}")
+  raise ModelError(
+    f"{text}: no such model or folder; released models: {', '.join(names()) or 'none'}"
+  )
 
 
-def read_config(model: Model) -> RecurrentConfig:
-  """The RecurrentConfig of a model.
-
-  Raises:
-    ModelError: if the file cannot be read.
-    ConfigError: if it holds an unknown key or a wrong value; names the file.
-  """
+def read_text(model: Model) -> str:
+  """The config.json of a model; raises ModelError if it cannot be read."""
   file = model.folder / CONFIG_FILE
   try:
-    return RecurrentConfig.from_json(file.read_text("utf-8"))
+    return file.read_text("utf-8")
   except (OSError, UnicodeDecodeError) as error:
     raise ModelError(f"{file}: cannot be read: {error}") from error
-  except ConfigError as error:
-    raise ConfigError(f"{file}: {error}") from error
 
 
-def entropy_coder_folder(model: Model) -> pathlib.Path | None:
-  """Where the learned entropy coder of a model is; None if it has none."""
-  folder = model.folder / ENTROPY_CODER_FOLDER
-  return folder if (folder / CONFIG_FILE).is_file() else None
-
-
-@functools.cache
-def model_id(model: Model) -> bytes:
-  """What files made with this model carry; read from its files without building networks."""
-  return archives.model_id(read_config(model), archives.read_archives(model.folder, "decoder"))
-
-
-def find_by_id(wanted: bytes) -> Model:
-  """The released model that a file was made with.
+def codec_of(model: Model) -> str:
+  """The kind of codec that a model's weights are for.
 
   Raises:
-    ModelError: if none has this id.
+    ModelError: if its configuration cannot be read.
+    ConfigError: if it is no JSON object.
   """
-  for model in models():
-    if model_id(model) == wanted:
-      return model
-  known = ", ".join(f"{model.name} ({model_id(model).hex()})" for model in models())
-  raise ModelError(f"made with model {wanted.hex()}, which is not among: {known or 'none'}")
+  try:
+    values = json.loads(read_text(model))
+  except ValueError as error:
+    raise ConfigError(f"{model.folder / CONFIG_FILE}: is not JSON: {error}") from error
+  kind = values.get(CODEC_KEY, RECURRENT) if isinstance(values, dict) else RECURRENT
+  return str(kind)
+
+
+def _models_in(part: str) -> list[Model]:
+  for root in _FOLDERS:
+    found = sorted((root / part).glob("*/" + CONFIG_FILE))
+    if found:
+      return [Model(file.parent.name, file.parent) for file in found]
+  return []

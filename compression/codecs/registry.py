@@ -1,43 +1,97 @@
-"""Names of codecs -> codecs."""
+"""Names and files -> codecs. A codec is registered once, where its class is.
+
+    @register                     a class that is made without arguments
+    @register_models("NAME")      a class whose codecs are folders with weights: their config.json
+                                  says `"codec": "NAME"`
+
+Every module of this package is looked through, and every entry point of the group
+`compression.codecs` that another package brings; `my_codec.py:MyCodec` is a class in a file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import pathlib
+import pkgutil
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
+import compression.codecs
 from compression.codecs import model_folders
-from compression.codecs import pillow as pillow_codecs
-from compression.codecs.base import Codec, MissingCodecError
-from compression.codecs.recurrent.model_codecs import ModelCodec
-from compression.common.errors import CompressionError, ModelError
+from compression.codecs.base import Codec, MissingCodecError, ModelCodec, Options
+from compression.common.errors import CompressionError, FormatError, ModelError
+
+ENTRY_POINTS = "compression.codecs"
+
+_INFRASTRUCTURE = ("base", "model_folders", "registry", "targets")
+_Class = TypeVar("_Class", bound=type)
+
+_codecs: dict[str, Callable[[], Codec]] = {}
+_model_codecs: dict[str, type[ModelCodec]] = {}
+
+
+def register(codec: _Class) -> _Class:
+  """Brings the class of a codec, which is made without arguments, into all programs."""
+  register_as(codec.name, codec)
+  return codec
+
+
+def register_as(name: str, make: Callable[[], Codec]) -> None:
+  """Brings a codec into all programs: one of several that a class can make.
+
+  Raises:
+    CompressionError: if another one has that name.
+  """
+  if _codecs.setdefault(name, make) is not make:
+    raise CompressionError(f"two codecs are called {name}")
+
+
+def register_models(kind: str) -> Callable[[_Class], _Class]:
+  """Lets folders of models be codecs of this class, if their config.json names `kind`."""
+
+  def add(codec: _Class) -> _Class:
+    _model_codecs[kind] = codec
+    return codec
+
+  return add
 
 
 def names() -> list[str]:
   """All that `find` knows, installed or not: the released models first."""
-  return [*(model.name for model in model_folders.models()), *pillow_codecs.NAMES]
+  return [*model_folders.names(), *_all_codecs(), *_entry_points()]
 
 
-def find(name: str, precision: str = "float32", threads: int = 0) -> Codec:
+def find(name: str | os.PathLike[str], options: Options = Options()) -> Codec:  # noqa: B008
   """The codec of that name.
 
   Args:
-    name: one of `names()`, or the folder of a model.
-    precision: of networks.
-    threads: of libraries that have a choice; 0 for all. Networks take those of their process.
+    name: one of `names()`, the folder of a model, or FILE.py:CLASS.
+    options: what the codec takes of what a user may choose.
 
   Raises:
     MissingCodecError: if it is known, but not installed.
     ModelError, ConfigError: if there is no such codec, or the model is damaged.
   """
-  if name in pillow_codecs.NAMES:
-    return pillow_codecs.PillowCodec(name, threads)
-  try:
-    return ModelCodec(name, precision)
-  except ModelError as error:
-    raise ModelError(f"{error}; codecs: {', '.join(pillow_codecs.NAMES)}") from error
+  text = os.fspath(name)
+  if text in _all_codecs():
+    codec = _codecs[text]()
+  elif text in _entry_points():
+    codec = _made(_load_entry_point(_entry_points()[text]), text)
+  elif ".py:" in text:
+    codec = _made(_class_in_file(text), text)
+  else:
+    codec = _of_model(text)
+  codec.configure(options)
+  return codec
 
 
 def find_all(
-  wanted: Sequence[str], precision: str = "float32"
+  wanted: Sequence[str],
+  options: Options = Options(),  # noqa: B008
 ) -> tuple[dict[str, Codec], list[str]]:
   """The codecs of a list, those that are not installed left out.
 
@@ -51,7 +105,7 @@ def find_all(
   missing = []
   for name in dict.fromkeys(wanted):
     try:
-      codec = find(name, precision)
+      codec = find(name, options)
     except MissingCodecError as error:
       missing.append(str(error))
       continue
@@ -61,3 +115,123 @@ def find_all(
   if not found:
     raise CompressionError(f"no codec is left: {'; '.join(missing)}")
   return found, missing
+
+
+def of_file(data: bytes, options: Options = Options()) -> Codec:  # noqa: B008
+  """The codec that made a file.
+
+  Raises:
+    FormatError: if no codec that is installed knows such bytes.
+    ModelError: if it was made with a model that is not installed.
+  """
+  codec = _recognising(data)
+  codec.configure(options)
+  return codec
+
+
+def _recognising(data: bytes) -> Codec:
+  makers = [*_all_codecs().values(), *_loaded_entry_points()]
+  for kind in _model_codecs.values():
+    folder = kind.folder_of(data)
+    if folder is not None:
+      return kind(folder)
+  for make in makers:
+    try:
+      codec = make()
+    except MissingCodecError:
+      continue
+    if codec.recognises(data):
+      return codec
+  raise FormatError("no codec that is installed knows such a file")
+
+
+def _of_model(text: str) -> Codec:
+  try:
+    model = model_folders.find(text)
+  except ModelError as error:
+    others = ", ".join([*_all_codecs(), *_entry_points()])
+    raise ModelError(f"{error}; other codecs: {others}") from error
+  kind = model_folders.codec_of(model)
+  _discover()
+  if kind not in _model_codecs:
+    raise ModelError(f"{model.folder}: is of a codec that is not installed: {kind}")
+  return _model_codecs[kind](model)
+
+
+# Where codecs are.
+
+
+@functools.cache
+def _discover() -> None:
+  """Imports every module that stands beside this one, and the module `codec` of every folder."""
+  for module in pkgutil.iter_modules(compression.codecs.__path__):
+    if module.name not in _INFRASTRUCTURE:
+      name = f"compression.codecs.{module.name}"
+      importlib.import_module(f"{name}.codec" if module.ispkg else name)
+
+
+def _all_codecs() -> dict[str, Callable[[], Codec]]:
+  _discover()
+  return _codecs
+
+
+@functools.cache
+def _entry_points() -> dict[str, Any]:
+  """Name -> entry point, of the packages that are installed."""
+  points: Any = importlib.metadata.entry_points()
+  chosen: Iterable[Any]
+  if hasattr(points, "select"):
+    chosen = points.select(group=ENTRY_POINTS)
+  else:  # Python 3.9
+    chosen = points.get(ENTRY_POINTS, ())
+  return {point.name: point for point in chosen}
+
+
+def _load_entry_point(point: Any) -> Any:
+  try:
+    return point.load()
+  except Exception as error:  # whatever the other package raises
+    raise CompressionError(f"{point.name}: {point.value} cannot be loaded: {error}") from error
+
+
+def _loaded_entry_points() -> list[Callable[[], Codec]]:
+  """Those that can be loaded: a broken package must not hide a file that others can read."""
+  makers = []
+  for name, point in _entry_points().items():
+    try:
+      makers.append(functools.partial(_made, _load_entry_point(point), name))
+    except CompressionError:
+      continue
+  return makers
+
+
+def _class_in_file(text: str) -> Any:
+  """The class that FILE.py:CLASS names."""
+  file, _, name = text.rpartition(":")
+  path = pathlib.Path(file)
+  if not path.is_file():
+    raise ModelError(f"{file}: no such file")
+  spec = importlib.util.spec_from_file_location(f"_codec_{path.stem}", path)
+  assert spec is not None and spec.loader is not None
+  module = importlib.util.module_from_spec(spec)
+  try:
+    spec.loader.exec_module(module)
+  except Exception as error:  # whatever the file raises
+    raise CompressionError(f"{file}: {type(error).__name__}: {error}".split("\n")[0]) from error
+  if not hasattr(module, name):
+    raise ModelError(f"{file}: has no {name}")
+  return getattr(module, name)
+
+
+def _made(kind: Any, text: str) -> Codec:
+  """A codec of a class from elsewhere, once it is clear that it is one."""
+  if not (isinstance(kind, type) and issubclass(kind, Codec)):
+    raise CompressionError(f"{text}: is no class that derives from compression.codecs.base.Codec")
+  try:
+    codec = kind()
+  except TypeError as error:
+    raise CompressionError(f"{text}: {error}") from error
+  for attribute in ("name", "settings"):
+    if not getattr(codec, attribute, None):
+      raise CompressionError(f"{text}: has no {attribute}")
+  return codec

@@ -31,9 +31,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from compression.codecs.model_folders import ENTROPY_CODER_FOLDER
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import BLOCK
+from compression.codecs.recurrent.folders import ENTROPY_CODER_FOLDER
 from compression.codecs.recurrent.frameworks import Additive, ResidualScaling
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
 from compression.codecs.recurrent.network import RecurrentNetwork

@@ -15,6 +15,7 @@ from collections.abc import Collection
 from typing import Any
 
 from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.config import BLOCK, RecurrentConfig
 from compression.common.config import JsonConfig, keys, parse_json, refuse_unknown
 from compression.common.errors import ConfigError, ModelError
@@ -210,7 +211,7 @@ def base(folder: pathlib.Path, init: str = "") -> Experiment:
   if is_begun(folder):
     return load(folder / FILE)
   if init:
-    return Experiment(model=model_folders.read_config(model_folders.find(init)))
+    return Experiment(model=folders.read_config(model_folders.find(init)))
   return Experiment()
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from compression.codecs import model_folders
-from compression.codecs.recurrent import widening
+from compression.codecs.recurrent import folders, widening
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.weights import assign_weights, read_weights
 from compression.common.errors import ConfigError
@@ -114,7 +114,7 @@ def _weights_of(init: str, experiment: Experiment) -> dict[str, np.ndarray]:
   """Those of the model `init`, widened if it is the experiment's architecture, but narrower."""
   model = model_folders.find(init)
   arrays = read_weights(model.folder)
-  narrow = model_folders.read_config(model)
+  narrow = folders.read_config(model)
   if widening.can_widen(narrow, experiment.model):
     return widening.widen(arrays, narrow, experiment.model, experiment.training.seed)
   return arrays

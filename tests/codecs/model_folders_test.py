@@ -13,7 +13,7 @@ import pytest
 
 from compression import load
 from compression.codecs import model_folders
-from compression.codecs.recurrent import archives
+from compression.codecs.recurrent import archives, folders
 from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import ConfigError, ModelError
 
@@ -31,13 +31,13 @@ def test_every_released_model_is_complete_and_small() -> None:
     arrays = archives.read_weights(model.folder)
     assert {array.dtype for array in arrays.values()} == {np.dtype("float16")}
     assert model_folders.find(model.name) == model
-    assert model_folders.find_by_id(model_folders.model_id(model)) == model
+    assert folders.find_by_id(folders.model_id(model)) == model
 
 
 def test_every_released_model_loads_and_codes() -> None:
   for model in model_folders.models():
     codec = load(model.name)
-    assert codec.model_id == model_folders.model_id(model)
+    assert codec.model_id == folders.model_id(model)
     image = np.full([20, 20, 3], 128, np.uint8)
     restored = codec.decompress(codec.compress(image, 2))
     assert abs(restored.astype(int) - image).mean() < 40
@@ -47,13 +47,13 @@ def test_a_folder_is_a_model(tmp_path: pathlib.Path) -> None:
   source = model_folders.find()
   shutil.copytree(source.folder, tmp_path / "copy")
   assert load(tmp_path / "copy").model_id == load().model_id
-  assert model_folders.entropy_coder_folder(model_folders.find(tmp_path / "copy")) is not None
+  assert folders.entropy_coder_folder(model_folders.find(tmp_path / "copy")) is not None
 
 
 def test_a_model_may_have_no_entropy_coder(tmp_path: pathlib.Path) -> None:
   shutil.copytree(model_folders.find().folder, tmp_path / "copy")
-  shutil.rmtree(tmp_path / "copy" / model_folders.ENTROPY_CODER_FOLDER)
-  assert model_folders.entropy_coder_folder(model_folders.find(tmp_path / "copy")) is None
+  shutil.rmtree(tmp_path / "copy" / folders.ENTROPY_CODER_FOLDER)
+  assert folders.entropy_coder_folder(model_folders.find(tmp_path / "copy")) is None
 
 
 def test_what_is_missing_or_wrong_is_named(tmp_path: pathlib.Path) -> None:
@@ -77,12 +77,13 @@ def test_what_is_missing_or_wrong_is_named(tmp_path: pathlib.Path) -> None:
 
 def test_unknown_id_lists_the_known_ones() -> None:
   with pytest.raises(ModelError, match="0102030405060708, which is not among: .*residual_gru"):
-    model_folders.find_by_id(bytes(range(1, 9)))
+    folders.find_by_id(bytes(range(1, 9)))
 
 
 def test_the_registry_needs_no_tensorflow() -> None:
   code = (
-    "import sys; from compression.codecs import model_folders; model_folders.model_id(model_folders.find());"
+    "import sys; from compression.codecs import model_folders;"
+    "from compression.codecs.recurrent import folders; folders.model_id(model_folders.find());"
     "assert 'tensorflow' not in sys.modules"
   )
   subprocess.run([sys.executable, "-c", code], check=True, cwd=pathlib.Path(__file__).parents[2])

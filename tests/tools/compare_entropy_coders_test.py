@@ -11,6 +11,7 @@ from PIL import Image
 
 import compression
 from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from tests.entropy.bits.examples import make_coder, make_model
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -25,7 +26,7 @@ def run(folder, *arguments):
 
 def test_the_table_is_of_real_bytes(tmp_path, photo):
   Image.fromarray(photo[100:171, 200:290]).save(tmp_path / "a.png")
-  folder = model_folders.entropy_coder_folder(model_folders.find())
+  folder = folders.entropy_coder_folder(model_folders.find())
   make_coder(make_model(layer_depth=32, layer_count=16), tmp_path / "random")
   status, out, err = run(tmp_path, "--images=*.png", f"--coders={folder},random")
   assert (status, err) == (0, "")

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.archives import read_weights
 from compression.codecs.recurrent.config import RecurrentConfig
 from compression.codecs.recurrent.weights import named_variables
@@ -86,7 +87,7 @@ def test_checkpoints_are_kept_and_restored_and_exported(tmp_path: pathlib.Path) 
       np.testing.assert_array_equal(variable, others[name])
 
   model = model_folders.find(tmp_path / MODEL)
-  assert model_folders.read_config(model) == _MODEL
+  assert folders.read_config(model) == _MODEL
   arrays = read_weights(model.folder)
   for name, variable in named_variables(first.averaged).items():
     np.testing.assert_array_equal(arrays[name], variable.numpy().astype(np.float16))

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import ConfigError, ModelError
 from compression.training import config as config_lib
@@ -154,7 +155,7 @@ def test_the_architecture_is_that_of_the_model_to_start_from() -> None:
   from compression.codecs import model_folders
 
   model = model_folders.models()[0]
-  assert config_lib.base(pathlib.Path("none"), model.name).model == model_folders.read_config(model)
+  assert config_lib.base(pathlib.Path("none"), model.name).model == folders.read_config(model)
   with pytest.raises(ModelError, match="nothing_such"):
     config_lib.base(pathlib.Path("none"), "nothing_such")
 

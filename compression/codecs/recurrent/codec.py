@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compression.codecs import model_folders
+from compression.codecs.recurrent import folders, weights
 from compression.codecs.recurrent import tiling as tiling_lib
-from compression.codecs.recurrent import weights
 from compression.codecs.recurrent.config import BLOCK, DEFAULT_ITERATIONS, RecurrentConfig
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.tiled_runner import TiledRunner
@@ -272,7 +272,7 @@ class RecurrentCodec:
     header = rnic.read_header(data)
     if header.model_id != self.model_id:
       try:
-        made_with = f"model {model_folders.find_by_id(header.model_id).name}"
+        made_with = f"model {folders.find_by_id(header.model_id).name}"
       except ModelError:
         made_with = f"a model that is not installed ({header.model_id.hex()})"
       raise ModelError(f"made with {made_with}; this is {self.name} ({self.model_id.hex()})")
@@ -336,9 +336,9 @@ def load(
     ConfigError: if its configuration is not understood.
   """
   found = model_folders.find(name_or_dir)
-  config = model_folders.read_config(found)
+  config = folders.read_config(found)
   arrays = weights.read_weights(found.folder)
   model = RecurrentNetwork(config, dtype=precision)
   weights.assign_weights(model, arrays, str(found.folder))
-  coder_folder = model_folders.entropy_coder_folder(found)
+  coder_folder = folders.entropy_coder_folder(found)
   return RecurrentCodec(found.name, model, weights.model_id(config, arrays), coder_folder)

@@ -11,6 +11,7 @@ import numpy as np
 
 from compression.codecs import model_folders
 from compression.codecs.base import Codec, Trial, timed
+from compression.codecs.recurrent import folders
 from compression.formats import rnic
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ModelCodec(Codec):
     self._loaded: RecurrentCodec | None = None
     self._warm: set[tuple[int, ...]] = set()
     self.name = model.name
-    self._iterations = model_folders.read_config(model).iterations
+    self._iterations = folders.read_config(model).iterations
     self.settings = range(1, self._iterations + 1)
     self.identity = f"files {_fingerprint(model.folder)}, {precision}"
 
@@ -97,7 +98,7 @@ class ModelCodec(Codec):
 def _fingerprint(folder: pathlib.Path) -> str:
   """Of all that coding depends on: configuration, weights, entropy coder."""
   digest = hashlib.sha256()
-  parts = (folder, folder / model_folders.ENTROPY_CODER_FOLDER)
+  parts = (folder, folder / folders.ENTROPY_CODER_FOLDER)
   for file in sorted(
     file for part in parts for kind in ("json", "npz") for file in part.glob(f"*.{kind}")
   ):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compression.codecs.model_folders import ENTROPY_CODER_FOLDER
+from compression.codecs.recurrent.folders import ENTROPY_CODER_FOLDER
 from compression.common.errors import ModelError
 from compression.entropy.bits import learned, networks
 from compression.entropy.fixed_point import WEIGHT_LIMIT

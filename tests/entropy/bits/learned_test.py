@@ -12,6 +12,7 @@ import pytest
 
 import compression
 from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.common.errors import (
   CompressionError,
   ConfigError,
@@ -178,7 +179,7 @@ def test_where_tensorflow_is_not_installed_a_file_of_the_released_model_decodes(
   codec = compression.load()
   data = codec.compress(np.ascontiguousarray(photo[100:259, 130:333]), codec.config.iterations)
   (tmp_path / "photo.rnic").write_bytes(data)
-  folder = model_folders.entropy_coder_folder(model_folders.find())
+  folder = folders.entropy_coder_folder(model_folders.find())
   done = subprocess.run(
     [sys.executable, "-c", _DECODE, folder, tmp_path / "photo.rnic", tmp_path / "bits.npy"],
     capture_output=True,

@@ -14,7 +14,7 @@ import time
 import numpy as np
 import pytest
 
-from compression.codecs.model_folders import ENTROPY_CODER_FOLDER
+from compression.codecs.recurrent.folders import ENTROPY_CODER_FOLDER
 from compression.common.errors import ConfigError, ModelError
 from compression.datasets.codes import read_codes, write_codes
 from compression.datasets.synthetic_codes import ENTROPY, synthetic_codes

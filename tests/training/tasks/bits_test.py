@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.codecs.model_folders import ENTROPY_CODER_FOLDER
+from compression.codecs.recurrent.folders import ENTROPY_CODER_FOLDER
 from compression.common.errors import ModelError
 from compression.entropy.bits import learned, networks
 from compression.entropy.bits.configs import InterlacedConfig, ProgressiveConfig
