@@ -23,11 +23,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from compression.codecs import model_folders
+from compression.codecs import model_folders, registry
+from compression.codecs.base import show
+from compression.codecs.recurrent import timing as network_timing
 from compression.common import program, timing
 from compression.common.errors import ImageError
 
 if TYPE_CHECKING:
+  from compression.codecs.base import Codec
   from compression.codecs.recurrent.codec import RecurrentCodec
 
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos (default: a sample photo)")
@@ -35,7 +38,6 @@ _WIDTHS = flags.DEFINE_list("widths", ["0.25", "1"], "widths at which a step is 
 _REPEAT = flags.DEFINE_integer("repeat", 5, "measurements of which the median counts", 1, 1000)
 _MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 
-_ITERATIONS = (1, 8, 16)
 _CODED_ITERATIONS = (8, 16)
 _EXPORT_ITERATIONS = 8
 
@@ -45,7 +47,7 @@ def _print_steps(rate: float) -> None:
   print("  width  precision         encoder          decoder")
   for text in _WIDTHS.value:
     for precision in ("float32", "mixed_bfloat16"):
-      s = timing.step(float(text), rate, _REPEAT.value, precision)
+      s = network_timing.step(float(text), rate, _REPEAT.value, precision)
       print(
         f"  {text:>5}  {precision:14}{s.encoder:9.3f} {s.encoder_share:5.0%}"
         f"{s.decoder:11.3f} {s.decoder_share:5.0%}",
@@ -62,30 +64,29 @@ def _photos() -> list[np.ndarray]:
     import skimage.data
   except ImportError:
     raise ImageError("the sample photo is in scikit-image; install it or give --images") from None
-  return [np.tile(skimage.data.astronaut(), (1, 2, 1))[: timing.HEIGHT, : timing.WIDTH]]
+  return [
+    np.tile(skimage.data.astronaut(), (1, 2, 1))[: network_timing.HEIGHT, : network_timing.WIDTH]
+  ]
 
 
-def _print_codec(photos: list[np.ndarray]) -> None:
-  from compression.codecs.recurrent.codec import load
-
+def _print_codec(codec: Codec, photos: list[np.ndarray]) -> None:
   start = time.perf_counter()
-  codec = load(_MODEL.value)
+  codec.prepare(photos[0])
   loading = time.perf_counter() - start
-  codec.decompress(codec.compress(photos[0][:16, :16], 2))  # traces each step once
   print(f"{_MODEL.value}, {len(photos)} photo(s), mean seconds without start-up:")
-  print("  iterations  compress  decompress")
-  for iterations in _ITERATIONS:
+  print(f"  {codec.setting_name:>10}  compress  decompress")
+  last = len(codec.settings) - 1
+  for setting in dict.fromkeys(codec.settings[n] for n in (0, last // 2, last)):
     compress, decompress = [], []
     for photo in photos:
       start = time.perf_counter()
-      data = codec.compress(photo, iterations)
+      data = codec.compress(photo, setting)
       middle = time.perf_counter()
       codec.decompress(data)
       compress.append(middle - start)
       decompress.append(time.perf_counter() - middle)
-    print(f"  {iterations:10}{np.mean(compress):10.3f}{np.mean(decompress):12.3f}", flush=True)
-  print(f"loading the model takes {loading:.2f} s")
-  _print_entropy_coding(codec, photos[0])
+    print(f"  {show(setting):>10}{np.mean(compress):10.3f}{np.mean(decompress):12.3f}", flush=True)
+  print(f"loading it, and the first photo of a size, take {loading:.2f} s")
 
 
 def _print_entropy_coding(codec: RecurrentCodec, photo: np.ndarray) -> None:
@@ -95,7 +96,7 @@ def _print_entropy_coding(codec: RecurrentCodec, photo: np.ndarray) -> None:
   print("  iterations    encode    decode  decoder network  decode / network     MiB")
   for iterations in _CODED_ITERATIONS:
     bits = every[: min(iterations, len(every))]
-    found = timing.entropy_coding(codec.entropy_coder(), bits, _REPEAT.value)
+    found = network_timing.entropy_coding(codec.entropy_coder(), bits, _REPEAT.value)
     network = timing.measure(lambda: list(codec.decode(bits))[-1], _REPEAT.value)  # noqa: B023
     print(
       f"  {len(bits):10}{found.encode:10.3f}{found.decode:10.3f}{network:17.3f}"
@@ -104,13 +105,11 @@ def _print_entropy_coding(codec: RecurrentCodec, photo: np.ndarray) -> None:
     )
 
 
-def _print_exports(photo: np.ndarray) -> None:
+def _print_exports(codec: RecurrentCodec, photo: np.ndarray) -> None:
   """The decoders of an export, on the same bits and as many threads as the Python API has."""
-  from compression.codecs.recurrent.codec import load
   from compression.exporting import VARIANTS, saved_model, tflite
   from compression.exporting import benchmark as exports
 
-  codec = load(_MODEL.value)
   bits = codec.encode(photo, min(_EXPORT_ITERATIONS, codec.config.iterations))
   print(f"\nexported decoders, {len(bits)} iterations, seconds and ratio to the Python API:")
   with tempfile.TemporaryDirectory() as name:
@@ -143,18 +142,24 @@ def _print_start_up() -> None:
 
 def main(argv: list[str]) -> None:
   program.require(argv)
-  model_folders.find(_MODEL.value)
+  codec = registry.find(_MODEL.value)
+  photos = _photos()
   _print_start_up()  # first: what this process does later would slow the others down
+  _print_codec(codec, photos)
+  memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
+  print(f"peak memory {memory:.2f} GiB")
+
+  from compression.codecs.recurrent.codec import RecurrentCodec
+
+  if not isinstance(codec, RecurrentCodec):
+    return
 
   import tensorflow as tf
 
   tf.get_logger().setLevel("ERROR")  # a step is traced anew for each width, on purpose
-  photos = _photos()
-  _print_codec(photos)
-  memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
-  print(f"peak memory {memory:.2f} GiB")
-  rate = timing.plain_rate(_REPEAT.value)
-  _print_exports(photos[0])
+  _print_entropy_coding(codec, photos[0])
+  rate = network_timing.plain_rate(_REPEAT.value)
+  _print_exports(codec, photos[0])
   print(f"\n{os.cpu_count()} processors; plain float32 3x3 convolutions: {rate:.0f} GFLOP/s")
   _print_steps(rate)
 

@@ -1,12 +1,12 @@
-"""Decompresses .rnic files to PNG images.
+"""Decompresses files to PNG images.
 
-  python -m compression.decompress photo.rnic [more.rnic ...]
+  python -m compression.decompress photo.rnic [more.rnic photo.dct ...]
   python -m compression.decompress photo.rnic --iterations=4
   python -m compression.decompress photo.rnic --all_iterations     photo_01.png, photo_02.png, ...
   python -m compression.decompress - < photo.rnic > photo.png
 
-A file that was cut short decodes to its last whole iteration, with a warning; --strict refuses it.
-The model is the one that the file was made with.
+The codec and the model are those that the file was made with. A progressive file that was cut short
+decodes to what of it is whole, with a warning; --strict refuses it.
 """
 
 from __future__ import annotations
@@ -14,27 +14,29 @@ from __future__ import annotations
 import functools
 import pathlib
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 from absl import flags
 
-from compression.codecs import model_folders
-from compression.codecs.recurrent import folders
+from compression.codecs import registry
+from compression.codecs.base import Codec, Options, ProgressiveCodec, show
 from compression.common import jobs, program
-from compression.common.errors import FormatError
-from compression.formats import rnic
+from compression.common.errors import CompressionError, FormatError
 
 if TYPE_CHECKING:
-  from compression.codecs.recurrent.codec import RecurrentCodec
+  import numpy as np
 
 _ITERATIONS = flags.DEFINE_integer(
-  "iterations", None, "use only the first so many", lower_bound=1, upper_bound=rnic.MAX_LAYERS
+  "iterations", None, "use only the first so many of a progressive file", lower_bound=1
 )
 _ALL_ITERATIONS = flags.DEFINE_bool(
   "all_iterations", False, "write the image after each iteration, as NAME_01.png and so on"
 )
 _MODEL = flags.DEFINE_string(
-  "model", None, "a released model or a folder (default: the one that the file was made with)"
+  "model",
+  None,
+  "a released model, a folder, another codec, FILE.py:CLASS (default: what the file was made with)",
 )
 _PRECISION = jobs.define_precision_flag()
 _OUTPUTS = jobs.define_output_flags()
@@ -56,46 +58,73 @@ def main(argv: list[str]) -> int:
   if _ALL_ITERATIONS.value and any(job.target == program.STDIO for job in todo):
     raise program.UsageError("--all_iterations writes several files; name them with --output")
   if _MODEL.value is not None:
-    model_folders.find(_MODEL.value)
+    _named_codec(_MODEL.value)
   return jobs.run(todo, _decompress, "file")
 
 
 def _decompress(job: jobs.Job) -> None:
   data = jobs.read_source(job.source)
-  header = rnic.read_header(data)
-  names = targets(job.target, header.layers) if _ALL_ITERATIONS.value else [job.target]
+  codec = _codec_of(data)
+  wants_some = _ALL_ITERATIONS.value or _ITERATIONS.value is not None
+  if wants_some and not isinstance(codec, ProgressiveCodec):
+    raise CompressionError(f"files of {codec.name} hold one quality only")
+  written = codec.written(data) if isinstance(codec, ProgressiveCodec) else ()
+  names = targets(job.target, len(written)) if _ALL_ITERATIONS.value else [job.target]
   for name in names:
     jobs.check_target(name, _OUTPUTS)
-  # The model that --model names, else the one that the file was made with.
-  codec = _codec(_MODEL.value or str(folders.find_by_id(header.model_id).folder))
 
   from compression.images.photos import encode_png
 
   start = time.perf_counter()
-  if _ALL_ITERATIONS.value:
-    images = list(codec.progressive(data))
+  if isinstance(codec, ProgressiveCodec):
+    images, texts = _decode(codec, data, job.source)
   else:
-    images = [codec.decode_file(data, _ITERATIONS.value)]
+    images, texts = [codec.decompress(data)], [codec.name]
   seconds = time.perf_counter() - start
-  damage = images[-1].damage
-  if damage is not None:
-    if _STRICT.value:
-      raise FormatError(damage)
-    program.warn(f"{job.source}: {damage}")
-  for name, decoded in zip(names, images):
-    jobs.write_target(name, encode_png(decoded.image), _OUTPUTS)
+  for name, image, text in zip(names, images, texts):
+    jobs.write_target(name, encode_png(image), _OUTPUTS)
+    height, width, _ = image.shape
     jobs.say(
-      f"{job.source} -> {name}: {header.width}x{header.height} pixels, "
-      f"{decoded.iterations} of {header.layers} iterations, {seconds:.2f} s",
+      f"{job.source} -> {name}: {width}x{height} pixels, {text}, {seconds:.2f} s",
       name,
     )
 
 
-@functools.cache
-def _codec(name: str) -> RecurrentCodec:
-  from compression.codecs.recurrent.codec import load
+def _decode(
+  codec: ProgressiveCodec, data: bytes, source: str
+) -> tuple[list[np.ndarray], list[str]]:
+  """The images that were asked for, and what the line about each says of it."""
+  written = codec.written(data)
+  if _ITERATIONS.value is not None:
+    if _ITERATIONS.value > len(written):
+      raise FormatError(f"has {codec.say(written[-1])}; {_ITERATIONS.value} were asked for")
+    data = codec.prefix(data, written[_ITERATIONS.value - 1])
+  damage = codec.damage(data)
+  if damage is not None:
+    if _STRICT.value:
+      raise FormatError(damage)
+    program.warn(f"{source}: {damage}")
+  with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # the same, said above
+    if _ALL_ITERATIONS.value:
+      images = list(codec.progressive(data))
+      held = written[: len(images)]
+    else:
+      images = [codec.decompress(data)]
+      held = written[len(codec.ends(data)) - 1 :][:1]
+  return images, [f"{show(one)} of {show(written[-1])} {codec.setting_name}" for one in held]
 
-  return load(name, _PRECISION.value)
+
+def _codec_of(data: bytes) -> Codec:
+  """The codec that --model names, else the one that the file was made with."""
+  if _MODEL.value is not None:
+    return _named_codec(_MODEL.value)
+  return registry.of_file(data, Options(_PRECISION.value))
+
+
+@functools.cache
+def _named_codec(name: str) -> Codec:
+  return registry.find(name, Options(_PRECISION.value))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from compression.codecs import model_folders
+from compression.codecs import model_folders, registry
+from compression.codecs.base import ProgressiveCodec
 from compression.common import program
-from compression.common.errors import ImageError
+from compression.common.errors import CompressionError, ImageError
 from compression.common.files import atomic_write, make_folder
-from compression.formats import rnic
 from compression.reporting.contact_sheet import Row, Version, draw
 from compression.reporting.opponents import Opponent
 
@@ -36,29 +36,29 @@ _SHOWN = (1, 2, 4, 8, 16)
 def main(argv: list[str]) -> int:
   program.require(argv)
   photo, name = _photo()
-  model_folders.find(_MODEL.value)
+  codec = registry.find(_MODEL.value)
+  if not isinstance(codec, ProgressiveCodec):
+    raise CompressionError(f"{codec.name}: the demo needs a progressive codec")
   folder = make_folder(_OUTPUT_DIR.value)
 
-  from compression.codecs.recurrent.codec import load
   from compression.images.photos import write_png
 
-  codec = load(_MODEL.value)
-  data = codec.compress(photo.image, codec.config.iterations)
-  ends = rnic.layer_ends(data)
-  file = folder / f"{name}.rnic"
+  data = codec.compress(photo.image, codec.settings[-1])
+  ends = codec.ends(data)
+  file = folder / f"{name}{codec.suffix}"
   with atomic_write(file) as output:
     output.write(data)
   rows, opponent = [], Opponent(photo.image)
-  for decoded in codec.progressive(data):
-    write_png(folder / f"{name}_{decoded.iterations:02d}.png", decoded.image, overwrite=True)
-    if decoded.iterations in _SHOWN:
-      size = ends[decoded.iterations - 1]
-      ours = _version(photo.image, decoded.image, size)
-      rows.append(Row(decoded.iterations, ours, _jpeg(photo.image, opponent, size)))
+  for count, image in enumerate(codec.progressive(data), 1):
+    write_png(folder / f"{name}_{count:02d}.png", image, overwrite=True)
+    if count in _SHOWN:
+      size = ends[count - 1]
+      ours = _version(photo.image, image, size)
+      rows.append(Row(count, ours, _jpeg(photo.image, opponent, size)))
   sheet = folder / f"{name}_sheet.png"
   write_png(sheet, draw(photo.image, rows), overwrite=True)
   _print_table(name, photo, rows)
-  print(f"\n{file}\n{folder / name}_01.png ... {name}_{codec.config.iterations:02d}.png\n{sheet}")
+  print(f"\n{file}\n{folder / name}_01.png ... {name}_{len(ends):02d}.png\n{sheet}")
   return 0
 
 
@@ -87,7 +87,7 @@ def _version(original: np.ndarray, image: np.ndarray, size: int) -> Version:
 def _jpeg(original: np.ndarray, opponent: Opponent, limit: int) -> Version:
   """The best JPEG of at most `limit` bytes, or the smallest if none is so small."""
   data = opponent.at_most(limit).data
-  return _version(original, opponent.codec.decode(data), len(data))
+  return _version(original, opponent.codec.decompress(data), len(data))
 
 
 def _print_table(name: str, photo: Photo, rows: list[Row]) -> None:

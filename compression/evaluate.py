@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from compression.codecs import model_folders
+from compression.codecs.base import Options
 from compression.common import jobs, program
 from compression.common.files import atomic_write, check_output
 
@@ -39,8 +40,8 @@ _MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released m
 _CODECS = flags.DEFINE_list(
   "codecs",
   None,
-  "instead of --model: models, and any of jpeg420, jpeg444, jpeg420_baseline (standard Huffman"
-  " tables, only to check the measuring), webp, jpeg2000, avif, jxl",
+  "instead of --model: names of codecs, folders of models, FILE.py:CLASS; a name that does not"
+  " exist is answered with all that do",
 )
 _PRECISION = jobs.define_precision_flag()
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "the folder of all results; made if need be")
@@ -65,7 +66,7 @@ def main(argv: list[str]) -> None:
 
   if _OUTPUT_DIR.value is not None:
     plots.check()
-  codecs, missing = registry.find_all(_CODECS.value or [_MODEL.value], _PRECISION.value)
+  codecs, missing = registry.find_all(_CODECS.value or [_MODEL.value], _options())
   for line in missing:
     program.warn(f"left out: {line}")
   photos = runner.name_photos(files)
@@ -74,6 +75,10 @@ def main(argv: list[str]) -> None:
     _print_settings(codecs, photos)
   else:
     _write_folder(_OUTPUT_DIR.value, codecs, photos)
+
+
+def _options() -> Options:
+  return Options(_PRECISION.value)
 
 
 def _measure(
@@ -88,7 +93,7 @@ def _measure(
   from compression.evaluation import runner
 
   tasks = [
-    runner.Task(file, wanted, _PRECISION.value)
+    runner.Task(file, wanted, _options())
     for name, file in photos.items()
     for wanted, codec in codecs.items()
     if not done(name, codec.name)
@@ -159,9 +164,7 @@ def _throughput(
     setting = settings[codec.name]
     found = [row for row in known if row[:2] == (codec.name, setting) and row.machine == machine]
     if not found and _THROUGHPUT.value:
-      found = throughput.measure(
-        codec.name, wanted, setting, list(photos.values()), _PRECISION.value
-      )
+      found = throughput.measure(codec.name, wanted, setting, list(photos.values()), _options())
     rows += found
   if rows:
     throughput.write(file, rows)

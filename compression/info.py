@@ -1,14 +1,15 @@
-"""Says what is in .rnic files, without decoding them.
+"""Says what is in compressed files, without decoding them.
 
-python -m compression.info photo.rnic [more.rnic ...]
+python -m compression.info photo.rnic [more.rnic photo.dct ...]
 """
 
 from __future__ import annotations
 
-from compression.codecs.recurrent import folders
+from typing import Any
+
+from compression.codecs import registry
+from compression.codecs.base import show
 from compression.common import jobs, program
-from compression.common.errors import ModelError
-from compression.formats import rnic
 
 
 def main(argv: list[str]) -> int:
@@ -18,32 +19,33 @@ def main(argv: list[str]) -> int:
 
 def _describe(job: jobs.Job) -> None:
   data = jobs.read_source(job.source)
-  contents = rnic.read(data)
-  header = contents.header
-  pixels = header.height * header.width
-  try:
-    model = folders.find_by_id(header.model_id).name
-  except ModelError:
-    model = "not installed"
-  tiles = f"{header.tile * 16} pixels, {header.halo * 16} of context" if header.tile else "none"
-  coder = rnic.ENTROPY_CODERS[header.entropy_coder]
-  if header.tables_id:
-    coder += f" (version {header.tables_id:04x})"
+  codec: Any = registry.kind_of_file(data)  # or the class of one that learned
+  found = codec.describe(data)
+  pixels = found.height * found.width
   rows = [
-    ("image", f"{header.width}x{header.height} pixels"),
+    ("image", f"{found.width}x{found.height} pixels"),
     ("file", jobs.describe(pixels, len(data))),
-    ("model", f"{model} ({header.model_id.hex()})"),
-    ("entropy coder", coder),
-    ("tiles", tiles),
-    ("iterations", f"{len(contents.payloads)} of {header.layers}"),
-    ("state", contents.damage or "whole"),
+    *found.rows,
   ]
+  progressive = hasattr(codec, "ends")
+  if progressive:
+    rows += _state(codec, data)
   print(job.source)
   for name, value in rows:
     print(f"  {name:14}{value}")
-  print("  iteration   bytes    bpp up to it")
-  for number, end in enumerate(rnic.layer_ends(data), 1):
-    print(f"  {number:9}{len(contents.payloads[number - 1]):8}{8 * end / pixels:12.3f}")
+  if progressive:
+    print(f"  {codec.setting_name:12}  bytes up to it    bpp")
+    for setting, end in zip(codec.written(data), codec.ends(data)):
+      print(f"  {show(setting):>12}{end:16}{8 * end / pixels:7.3f}")
+
+
+def _state(codec: Any, data: bytes) -> list[tuple[str, str]]:
+  """How much of a progressive file is there."""
+  whole, written = codec.ends(data), codec.written(data)
+  return [
+    (codec.setting_name, f"{len(whole)} of {len(written)}"),
+    ("state", codec.damage(data) or "whole"),
+  ]
 
 
 if __name__ == "__main__":

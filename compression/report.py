@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from compression.codecs import model_folders
+from compression.codecs import model_folders, registry
+from compression.codecs.base import Options
 from compression.common import jobs, program
 from compression.common.errors import ImageError
 from compression.common.files import atomic_write, check_output
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos")
 _OUTPUT = flags.DEFINE_string("output", None, "the HTML file to write")
-_MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
+_MODEL = flags.DEFINE_string(
+  "model", model_folders.DEFAULT_MODEL, "a model, a folder, another codec"
+)
 _PRECISION = jobs.define_precision_flag()
 _EVALUATION = flags.DEFINE_string(
   "evaluation", None, "a folder of compression.evaluate: its curves and tables are shown"
@@ -46,7 +49,7 @@ def main(argv: list[str]) -> None:
   pattern, output = program.require(argv, _IMAGES, _OUTPUT)
   files = program.expand([pattern])[: _MAX_IMAGES.value]
   check_output(output, _OVERWRITE.value)
-  model_folders.find(_MODEL.value)
+  model = registry.find(_MODEL.value).name
 
   from compression.evaluation import plots
   from compression.images.photos import read_photo
@@ -63,7 +66,6 @@ def main(argv: list[str]) -> None:
 
   if evaluation is None:
     evaluation = curves.Evaluation([point for photo in shown for point in photo.points])
-  model = model_folders.find(_MODEL.value).name
   text = page.render(model, shown, curves.draw(evaluation), curves.tabulate(evaluation, model))
   with atomic_write(output, _OVERWRITE.value) as target:
     target.write(text.encode())
@@ -74,11 +76,10 @@ def _show(files: list[str], with_points: bool) -> list[Shown]:
   """The photos through the model; a bar on a terminal."""
   from tqdm import tqdm
 
-  from compression.codecs.recurrent.codec import load
   from compression.images.photos import read_photo
   from compression.reporting import photos, pictures
 
-  codec = load(_MODEL.value, _PRECISION.value)
+  codec = registry.find(_MODEL.value, Options(_PRECISION.value))
   store = pictures.exact if _LOSSLESS.value else pictures.close
   shown = []
   for file in tqdm(files, unit="photo", disable=not sys.stderr.isatty()):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from compression.codecs.model_folders import Model
-from compression.common.errors import CompressionError, FormatError, RangeError
+from compression.common.errors import CompressionError, FormatError, ModelError, RangeError
 
 
 class MissingCodecError(CompressionError):
@@ -37,6 +37,19 @@ class Options(NamedTuple):
   precision: str = "float32"
   threads: int = 0
   entropy_coder: str | None = None
+
+
+class Description(NamedTuple):
+  """What a file says about itself, without being decoded.
+
+  Attributes:
+    height, width: of the image.
+    rows: (what, value), for people.
+  """
+
+  height: int
+  width: int
+  rows: list[tuple[str, str]]
 
 
 class Codec(abc.ABC):
@@ -87,9 +100,14 @@ class Codec(abc.ABC):
     """Whether these bytes say that this codec made them; only their beginning is looked at."""
     return False
 
-  def describe(self, data: bytes) -> list[tuple[str, str]]:
-    """What `info` shows of a file, without decoding it: (what, value); raises FormatError."""
-    return []
+  def describe(self, data: bytes) -> Description:
+    """What `info` shows of a file; raises FormatError."""
+    height, width, _ = self.decompress(data).shape
+    return Description(height, width, [])
+
+  def say(self, setting: float) -> str:
+    """A setting in a sentence: "quality 75", "8 iterations"."""
+    return f"{self.setting_name} {show(setting)}"
 
   def configure(self, options: Options) -> None:
     """Takes what a program was asked for; before anything else is called."""
@@ -114,24 +132,28 @@ class Codec(abc.ABC):
 class ModelCodec(Codec):
   """A codec that learned: each folder of weights is one.
 
+  What tells of a file without decoding it (`recognises`, `describe` and, of progressive codecs,
+  `ends`, `written`, `prefix` and `damage`) are class methods: they need no weights.
+
   Args:
-    model: the folder, of `registry.find`.
+    model: the folder with the weights.
   """
 
   learned = True
 
   def __init__(self, model: Model):
     self.name = model.name
-    self.model = model
+    self.folder = model.folder
 
   @classmethod
-  def folder_of(cls, data: bytes) -> Model | None:
-    """The installed model that these bytes say they were made with; None for other files.
+  def model_of(cls, data: bytes) -> Model:
+    """The installed model that a file of this codec was made with.
 
     Raises:
+      FormatError: if the file does not say.
       ModelError: if it is not installed.
     """
-    return None
+    raise ModelError("says nothing of the model that made it")
 
 
 class Step(NamedTuple):
@@ -152,12 +174,20 @@ class ProgressiveCodec(Codec):
   """A codec whose file of a setting begins with the files of the settings before it."""
 
   @abc.abstractmethod
-  def ends(self, data: bytes) -> list[tuple[float, int]]:
-    """(setting, number of bytes up to its end) for each that is whole; raises FormatError."""
+  def ends(self, data: bytes) -> list[int]:
+    """Bytes up to the end of each setting of `written` that is whole; raises FormatError."""
+
+  @abc.abstractmethod
+  def written(self, data: bytes) -> Sequence[float]:
+    """The settings that a file was made with: a cut one no longer holds all; raises FormatError."""
 
   @abc.abstractmethod
   def prefix(self, data: bytes, setting: float, /) -> bytes:
-    """The file of that setting, out of one of a higher setting; raises FormatError, RangeError."""
+    """The file of a setting out of that of a higher one.
+
+    Raises:
+      FormatError: if the file does not hold the setting whole.
+    """
 
   @abc.abstractmethod
   def progressive(self, data: bytes, /) -> Iterator[np.ndarray]:
@@ -170,7 +200,7 @@ class ProgressiveCodec(Codec):
   def steps(self, image: np.ndarray) -> Iterator[Step]:
     """Compresses no further than the caller asks for."""
     data = self.compress(image, self.settings[-1])
-    for (setting, _), reconstruction in zip(self.ends(data), self.progressive(data)):
+    for setting, reconstruction in zip(self.settings, self.progressive(data)):
       yield Step(setting, reconstruction, lambda s=setting: self.prefix(data, s))  # type: ignore[misc]
 
 

@@ -6,6 +6,7 @@ calls its quality is chosen to give about 0.1 to 2.2 bits per pixel on the Kodak
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import io
@@ -16,8 +17,9 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
-from compression.codecs.base import Codec, MissingCodecError
-from compression.common.errors import ImageError
+from compression.codecs.base import Codec, Description, MissingCodecError, Options
+from compression.codecs.registry import register_as
+from compression.common.errors import FormatError, ImageError
 
 _JXL_PACKAGE = "pillow-jxl-plugin"
 _RAW_BITS_PER_PIXEL = 24
@@ -37,6 +39,7 @@ class _Format(NamedTuple):
 
   Attributes:
     format: Pillow's name.
+    suffix: of files.
     about: the options in words.
     settings: as in Codec.
     options: of a setting.
@@ -44,10 +47,12 @@ class _Format(NamedTuple):
   """
 
   format: str
+  suffix: str
   about: str
   settings: tuple[float, ...]
   options: Callable[[float], dict[str, Any]]
   feature: str | None
+  setting_name: str = "quality"
 
 
 def _jpeg(subsampling: str, optimized: bool) -> Callable[[float], dict[str, Any]]:
@@ -84,6 +89,7 @@ def _jxl(quality: float) -> dict[str, Any]:
 _FORMATS = {
   "jpeg420": _Format(
     "JPEG",
+    ".jpg",
     "4:2:0, progressive, optimised Huffman tables",
     _JPEG_QUALITIES,
     _jpeg("4:2:0", True),
@@ -91,6 +97,7 @@ _FORMATS = {
   ),
   "jpeg444": _Format(
     "JPEG",
+    ".jpg",
     "4:4:4, progressive, optimised Huffman tables",
     _JPEG_QUALITIES,
     _jpeg("4:4:4", True),
@@ -98,17 +105,26 @@ _FORMATS = {
   ),
   "jpeg420_baseline": _Format(
     "JPEG",
+    ".jpg",
     "4:2:0, sequential, standard Huffman tables",
     _JPEG_QUALITIES,
     _jpeg("4:2:0", False),
     "libjpeg_turbo",
   ),
-  "webp": _Format("WEBP", f"lossy, method {_MAX_WEBP_METHOD}", _WEBP_QUALITIES, _webp, "webp"),
-  "jpeg2000": _Format(
-    "JPEG2000", "9/7 wavelet, YCbCr, to a rate", _JPEG2000_BPP, _jpeg2000, "jpg_2000"
+  "webp": _Format(
+    "WEBP", ".webp", f"lossy, method {_MAX_WEBP_METHOD}", _WEBP_QUALITIES, _webp, "webp"
   ),
-  "avif": _Format("AVIF", f"4:4:4, speed {_AVIF_SPEED}", _AVIF_QUALITIES, _avif, "avif"),
-  "jxl": _Format("JXL", f"XYB, effort {_JXL_EFFORT}", _JXL_QUALITIES, _jxl, None),
+  "jpeg2000": _Format(
+    "JPEG2000",
+    ".j2k",
+    "9/7 wavelet, YCbCr, to a rate",
+    _JPEG2000_BPP,
+    _jpeg2000,
+    "jpg_2000",
+    setting_name="bits per pixel",
+  ),
+  "avif": _Format("AVIF", ".avif", f"4:4:4, speed {_AVIF_SPEED}", _AVIF_QUALITIES, _avif, "avif"),
+  "jxl": _Format("JXL", ".jxl", f"XYB, effort {_JXL_EFFORT}", _JXL_QUALITIES, _jxl, None),
 }
 
 NAMES = tuple(_FORMATS)
@@ -119,22 +135,43 @@ class PillowCodec(Codec):
 
   Args:
     name: of NAMES.
-    threads: for the libraries that can use some, AVIF and JPEG XL; 0 for all.
 
   Raises:
     MissingCodecError: if this Pillow has no such format.
   """
 
-  def __init__(self, name: str, threads: int = 0):
+  def __init__(self, name: str):
     self._format = _FORMATS[name]
-    self._threads = threads
+    self._threads = 0
     self.name = name
     self.settings = self._format.settings
+    self.setting_name = self._format.setting_name
+    self.suffix = self._format.suffix
     version = _version(name, self._format)
     self.identity = f"{self._format.about}; {version}, Pillow {PIL.__version__}"
 
-  def encode(self, image: np.ndarray, setting: float) -> bytes:
-    """The file of an image, uint8 [H, W, 3].
+  def configure(self, options: Options) -> None:
+    """Takes the threads of the libraries that can use some, AVIF and JPEG XL."""
+    self._threads = options.threads
+
+  def recognises(self, data: bytes) -> bool:
+    """Whether Pillow opens it as this format."""
+    try:
+      with Image.open(io.BytesIO(data), formats=[self._format.format]):
+        return True
+    except (OSError, RuntimeError, ValueError, Image.DecompressionBombError):
+      return False
+
+  def describe(self, data: bytes) -> Description:
+    """The size of the image; the file says no more of how it was made."""
+    try:
+      with Image.open(io.BytesIO(data), formats=[self._format.format]) as image:
+        return Description(image.height, image.width, [("format", self._format.format)])
+    except (OSError, RuntimeError, ValueError, Image.DecompressionBombError) as error:
+      raise FormatError(f"{self._format.format} file that cannot be read: {error}") from error
+
+  def compress(self, image: np.ndarray, setting: float, /) -> bytes:
+    """The file of an image, uint8 [H, W, 3], at any setting that the library takes.
 
     Raises:
       ImageError: if the library refuses it, as WebP does for a side over 16383.
@@ -152,11 +189,11 @@ class PillowCodec(Codec):
       raise ImageError(f"{self.name} cannot hold {width}x{height} pixels: {error}") from error
     return file.getvalue()
 
-  def decode(self, data: bytes) -> np.ndarray:
+  def decompress(self, data: bytes, /) -> np.ndarray:
     """The image of a file, uint8 [H, W, 3].
 
     Raises:
-      ImageError: if it is damaged.
+      FormatError: if it is damaged, or of another format.
     """
     if self._format.format == "AVIF":
       plugin: Any = importlib.import_module("PIL.AvifImagePlugin")
@@ -168,7 +205,7 @@ class PillowCodec(Codec):
       with Image.open(io.BytesIO(data), formats=[self._format.format]) as image:
         return np.asarray(image.convert("RGB"))
     except (OSError, RuntimeError, ValueError, Image.DecompressionBombError) as error:
-      raise ImageError(f"{self.name} cannot read its own file: {error}") from error
+      raise FormatError(f"{self.name} cannot read this file: {error}") from error
 
 
 def _version(name: str, chosen: _Format) -> str:
@@ -187,3 +224,7 @@ def _version(name: str, chosen: _Format) -> str:
   ):
     raise MissingCodecError(f"{name} is not in this Pillow ({PIL.__version__})")
   return f"{chosen.feature} {features.version(chosen.feature)}"
+
+
+for _name in NAMES:
+  register_as(_name, functools.partial(PillowCodec, _name))

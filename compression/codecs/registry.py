@@ -28,7 +28,8 @@ from compression.common.errors import CompressionError, FormatError, ModelError
 ENTRY_POINTS = "compression.codecs"
 
 _INFRASTRUCTURE = ("base", "model_folders", "registry", "targets")
-_Class = TypeVar("_Class", bound=type)
+_Class = TypeVar("_Class", bound="type[Codec]")
+_Models = TypeVar("_Models", bound="type[ModelCodec]")
 
 _codecs: dict[str, Callable[[], Codec]] = {}
 _model_codecs: dict[str, type[ModelCodec]] = {}
@@ -50,10 +51,10 @@ def register_as(name: str, make: Callable[[], Codec]) -> None:
     raise CompressionError(f"two codecs are called {name}")
 
 
-def register_models(kind: str) -> Callable[[_Class], _Class]:
+def register_models(kind: str) -> Callable[[_Models], _Models]:
   """Lets folders of models be codecs of this class, if their config.json names `kind`."""
 
-  def add(codec: _Class) -> _Class:
+  def add(codec: _Models) -> _Models:
     _model_codecs[kind] = codec
     return codec
 
@@ -118,31 +119,45 @@ def find_all(
 
 
 def of_file(data: bytes, options: Options = Options()) -> Codec:  # noqa: B008
-  """The codec that made a file.
+  """The codec that made a file, with the weights that it was made with.
 
   Raises:
     FormatError: if no codec that is installed knows such bytes.
     ModelError: if it was made with a model that is not installed.
   """
-  codec = _recognising(data)
+  found = kind_of_file(data)
+  if isinstance(found, type):
+    return _opened(found, found.model_of(data), options)
+  found.configure(options)
+  return found
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(kind: type[ModelCodec], model: model_folders.Model, options: Options) -> Codec:
+  """A codec with its weights, which are read once for many files."""
+  codec = kind(model)
   codec.configure(options)
   return codec
 
 
-def _recognising(data: bytes) -> Codec:
-  makers = [*_all_codecs().values(), *_loaded_entry_points()]
+def kind_of_file(data: bytes) -> Codec | type[ModelCodec]:
+  """The codec that made a file; of codecs that learned the class, whatever its weights.
+
+  Raises:
+    FormatError: if no codec that is installed knows such bytes.
+  """
+  _discover()
   for kind in _model_codecs.values():
-    folder = kind.folder_of(data)
-    if folder is not None:
-      return kind(folder)
-  for make in makers:
+    if kind.recognises(data):  # type: ignore[call-arg, arg-type]  # a class method there
+      return kind
+  for make in [*_codecs.values(), *_loaded_entry_points()]:
     try:
       codec = make()
     except MissingCodecError:
       continue
     if codec.recognises(data):
       return codec
-  raise FormatError("no codec that is installed knows such a file")
+  raise FormatError(f"no codec knows such a file: it starts with {bytes(data[:4])!r}")
 
 
 def _of_model(text: str) -> Codec:
@@ -196,7 +211,7 @@ def _load_entry_point(point: Any) -> Any:
 
 def _loaded_entry_points() -> list[Callable[[], Codec]]:
   """Those that can be loaded: a broken package must not hide a file that others can read."""
-  makers = []
+  makers: list[Callable[[], Codec]] = []
   for name, point in _entry_points().items():
     try:
       makers.append(functools.partial(_made, _load_entry_point(point), name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from compression import metrics
 from compression.codecs.base import Codec
 from compression.common.errors import ImageError
+from compression.evaluation.trials import Trial, trials
 from compression.metrics.ms_ssim import MIN_SIDE  # more than the other measures need
 
-__all__ = ["MIN_SIDE", "Point", "cell", "measure"]
+__all__ = ["MIN_SIDE", "Point", "cell", "measure", "point"]
 
 
 class Point(NamedTuple):
@@ -43,52 +44,57 @@ class Point(NamedTuple):
   def from_row(row: Mapping[str, str]) -> Point:
     """The point of a row; raises ValueError, KeyError or TypeError if it is none."""
     return Point(
-      row["image"],
-      row["codec"],
-      float(row["setting"]),
-      int(row["bytes"]),
-      float(row["bpp"]),
-      float(row["psnr"]),
-      float(row["ms_ssim"]),
-      float(row["psnr_hvs"]),
-      float(row["encode_seconds"]),
-      float(row["decode_seconds"]),
-      float(row["nominal_bpp"]) if row["nominal_bpp"] else None,
+      image=row["image"],
+      codec=row["codec"],
+      setting=float(row["setting"]),
+      bytes=int(row["bytes"]),
+      bpp=float(row["bpp"]),
+      psnr=float(row["psnr"]),
+      ms_ssim=float(row["ms_ssim"]),
+      psnr_hvs=float(row["psnr_hvs"]),
+      encode_seconds=float(row["encode_seconds"]),
+      decode_seconds=float(row["decode_seconds"]),
+      nominal_bpp=float(row["nominal_bpp"]) if row["nominal_bpp"] else None,
     )
 
 
-def measure(codec: Codec, name: str, image: np.ndarray) -> list[Point]:
+def measure(
+  codec: Codec,
+  name: str,
+  image: np.ndarray,
+  trials_of: Callable[[Codec, np.ndarray], Iterable[Trial]] = trials,
+) -> list[Point]:
   """A point for each setting of a codec.
 
   Args:
     name: of the image, for the rows and for messages.
     image: uint8 [H, W, 3], sides of at least MIN_SIDE pixels.
+    trials_of: puts the image through the codec.
 
   Raises:
     ImageError: if the image is too small, the codec cannot take it, or gives back another size.
   """
-  pixels = image.shape[0] * image.shape[1]
-  points = []
   try:
-    for trial in codec.trials(image):
-      points.append(
-        Point(
-          name,
-          codec.name,
-          trial.setting,
-          trial.size,
-          8 * trial.size / pixels,
-          float(metrics.psnr(image, trial.image)),
-          float(metrics.ms_ssim(image, trial.image)),
-          float(metrics.psnr_hvs(image, trial.image)),
-          trial.encode_seconds,
-          trial.decode_seconds,
-          trial.nominal_bpp,
-        )
-      )
+    return [point(codec.name, name, image, trial) for trial in trials_of(codec, image)]
   except ImageError as error:
     raise ImageError(f"{name}: {codec.name}: {error}") from error
-  return points
+
+
+def point(codec: str, name: str, image: np.ndarray, trial: Trial) -> Point:
+  """The point of an image, uint8 [H, W, 3], that went through a codec."""
+  return Point(
+    image=name,
+    codec=codec,
+    setting=trial.setting,
+    bytes=trial.size,
+    bpp=8 * trial.size / (image.shape[0] * image.shape[1]),
+    psnr=float(metrics.psnr(image, trial.image)),
+    ms_ssim=float(metrics.ms_ssim(image, trial.image)),
+    psnr_hvs=float(metrics.psnr_hvs(image, trial.image)),
+    encode_seconds=trial.encode_seconds,
+    decode_seconds=trial.decode_seconds,
+    nominal_bpp=trial.nominal_bpp,
+  )
 
 
 def cell(value: object) -> str:

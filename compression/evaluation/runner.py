@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from compression.codecs import registry
-from compression.codecs.base import Codec
+from compression.codecs.base import Codec, Options
 from compression.common.errors import CompressionError, ImageError
 from compression.evaluation import workers
 from compression.evaluation.points import MIN_SIDE, Point, measure
@@ -23,12 +23,12 @@ class Task(NamedTuple):
   Attributes:
     file: of the photo.
     codec: as `registry.find` takes it.
-    precision: of networks.
+    options: for the codec.
   """
 
   file: pathlib.Path
   codec: str
-  precision: str
+  options: Options
 
 
 def name_photos(files: Sequence[str]) -> dict[str, pathlib.Path]:
@@ -64,12 +64,13 @@ def run(tasks: Iterable[Task], jobs: int) -> Generator[list[Point], None, None]:
 
 
 def _measure(task: Task, threads: int) -> list[Point]:
-  return measure(_codec(task.codec, task.precision, threads), task.file.name, _photo(task.file))
+  codec = _codec(task.codec, task.options._replace(threads=threads))
+  return measure(codec, task.file.name, _photo(task.file))
 
 
 @functools.cache
-def _codec(name: str, precision: str, threads: int) -> Codec:
-  return registry.find(name, precision, threads)
+def _codec(name: str, options: Options) -> Codec:
+  return registry.find(name, options)
 
 
 @functools.lru_cache(maxsize=1)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from compression.codecs import registry
+from compression.codecs.base import Options
 from compression.common import timing
 from compression.common.errors import OutputError
 from compression.common.files import atomic_write
@@ -62,7 +63,7 @@ def choose_settings(means: Sequence[Mean]) -> dict[str, float]:
 
 
 def measure(
-  name: str, wanted: str, setting: float, files: Sequence[pathlib.Path], precision: str
+  name: str, wanted: str, setting: float, files: Sequence[pathlib.Path], options: Options
 ) -> list[Throughput]:
   """Two rows, each from a new process: with one thread, and with all.
 
@@ -71,6 +72,7 @@ def measure(
     wanted: what `registry.find` takes for it.
     setting: of `choose_settings`.
     files: photos; PHOTOS of them are used.
+    options: for the codec.
 
   Raises:
     CompressionError: if a photo cannot be read, a codec cannot take it, or a process is killed.
@@ -78,7 +80,7 @@ def measure(
   rows = []
   for threads in (1, workers.ALL_THREADS):
     work = functools.partial(
-      _measure, setting=setting, files=files[:PHOTOS], precision=precision, threads=threads
+      _measure, setting=setting, files=files[:PHOTOS], options=options._replace(threads=threads)
     )
     for seconds in workers.run(work, [wanted], 1, threads):
       rows.append(Throughput(name, setting, threads or os.cpu_count() or 1, *seconds, machine()))
@@ -86,19 +88,19 @@ def measure(
 
 
 def _measure(
-  wanted: str, setting: float, files: Sequence[pathlib.Path], precision: str, threads: int
+  wanted: str, setting: float, files: Sequence[pathlib.Path], options: Options
 ) -> tuple[float, float]:
   """The medians over the photos, of the medians over the runs of each."""
-  codec = registry.find(wanted, precision, threads)
+  codec = registry.find(wanted, options)
   encode_seconds: list[float] = []
   decode_seconds: list[float] = []
   for file in files:
     image = read_photo(file).image
     megapixels = image.shape[0] * image.shape[1] / _MEGAPIXEL
-    data = codec.encode(image, setting)
+    data = codec.compress(image, setting)
     for all_seconds, work in (
-      (encode_seconds, lambda: codec.encode(image, setting)),  # noqa: B023
-      (decode_seconds, lambda: codec.decode(data)),  # noqa: B023
+      (encode_seconds, lambda: codec.compress(image, setting)),  # noqa: B023
+      (decode_seconds, lambda: codec.decompress(data)),  # noqa: B023
     ):
       all_seconds.append(timing.measure(work, _RUNS) / megapixels)
   return statistics.median(encode_seconds), statistics.median(decode_seconds)

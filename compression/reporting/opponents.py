@@ -53,5 +53,5 @@ class Opponent:
 
   def _file(self, quality: int) -> bytes:
     if quality not in self._files:
-      self._files[quality] = self.codec.encode(self._image, quality)
+      self._files[quality] = self.codec.compress(self._image, quality)
     return self._files[quality]

@@ -1,22 +1,20 @@
-"""A photo at each iteration of a model, beside JPEG of as many bytes: what a page shows."""
+"""A photo at each setting of a codec, beside JPEG of as many bytes: what a page shows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from compression import metrics
+from compression.codecs.base import Codec
 from compression.common.errors import ImageError
-from compression.evaluation.points import MIN_SIDE, Point, measure
-from compression.formats import rnic
+from compression.evaluation.points import MIN_SIDE, Point, measure, point
+from compression.evaluation.trials import Trial, untimed
 from compression.reporting import pictures
 from compression.reporting.opponents import Opponent
-
-if TYPE_CHECKING:
-  from compression.codecs.recurrent.codec import Decoded, RecurrentCodec
 
 UNKNOWN = "–"
 """Stands for a measure that an image is too small for."""
@@ -39,7 +37,7 @@ class Shown(NamedTuple):
     thumbnail: a data URI.
     data: for viewer.js, ready for JSON:
       {"name", "width", "height", "original": V, "ours": [V], "jpeg": [V]} with one V for each
-      iteration, V = {"title", "facts": [text], "uri"}; those of "ours" have "residual", too.
+      setting, V = {"title", "facts": [text], "uri"}; those of "ours" have "residual", too.
     points: rows of our settings and of JPEG's; none for a photo that is too small to measure.
     stored_psnr: the least PSNR between a reconstruction and what the page holds of it.
   """
@@ -52,14 +50,14 @@ class Shown(NamedTuple):
 
 
 def show(
-  codec: RecurrentCodec,
+  codec: Codec,
   name: str,
   image: np.ndarray,
   store: Callable[[np.ndarray], pictures.Picture],
   with_points: bool,
   notes: Sequence[str] = (),
 ) -> Shown:
-  """Compresses a photo, and decodes what was written at each iteration.
+  """Compresses a photo, and decodes what was written at each setting.
 
   Args:
     name: for the page, and for the rows.
@@ -72,20 +70,16 @@ def show(
     ImageError: if JPEG cannot hold the image.
   """
   height, width, _ = image.shape
-  data = codec.compress(image, codec.config.iterations)
-  nominal_rate = _nominal_rate(codec, data)
   with_points = with_points and min(height, width) >= MIN_SIDE
   opponent = Opponent(image)
   ours, jpegs, points, stored_psnr = [], [], [], math.inf
-  for size, decoded in zip(rnic.layer_ends(data), codec.progressive(data)):
-    quality = _quality(image, decoded.image)
-    picture = store(decoded.image)
+  for trial in untimed(codec, image):
+    picture = store(trial.image)
     stored_psnr = min(stored_psnr, picture.psnr)
-    ours.append(_ours(image, decoded, size, quality, picture))
-    jpegs.append(_jpeg(opponent, image, size))
+    ours.append(_ours(codec, image, trial, picture))
+    jpegs.append(_jpeg(opponent, image, trial.size))
     if with_points:
-      rates = 8 * size / (height * width), decoded.iterations * nominal_rate
-      points.append(_point(codec.name, name, image, decoded, size, rates, quality))
+      points.append(point(codec.name, name, image, trial))
   if with_points:
     points += measure(opponent.codec, name, image)
   versions = {"original": _original(image, notes), "ours": ours, "jpeg": jpegs}
@@ -95,39 +89,6 @@ def show(
     {"name": name, "width": width, "height": height, **versions},
     points,
     stored_psnr,
-  )
-
-
-def _nominal_rate(codec: RecurrentCodec, data: bytes) -> float:
-  """Bits per pixel of an iteration, before entropy coding and without the rnic."""
-  header = rnic.read_header(data)
-  bits = header.blocks_high * header.blocks_wide * codec.config.bits
-  return bits / (header.height * header.width)
-
-
-def _point(
-  codec: str,
-  name: str,
-  image: np.ndarray,
-  decoded: Decoded,
-  size: int,
-  rates: tuple[float, float],
-  quality: Quality,
-) -> Point:
-  """A row as `points.measure` would make it, without seconds."""
-  rate, nominal_rate = rates
-  return Point(
-    name,
-    codec,
-    decoded.iterations,
-    size,
-    rate,
-    quality.psnr,
-    quality.ms_ssim,
-    float(metrics.psnr_hvs(image, decoded.image)),
-    math.nan,
-    math.nan,
-    nominal_rate,
   )
 
 
@@ -141,21 +102,20 @@ def _original(image: np.ndarray, notes: Sequence[str]) -> dict[str, Any]:
 
 
 def _ours(
-  original: np.ndarray, decoded: Decoded, size: int, quality: Quality, picture: pictures.Picture
+  codec: Codec, original: np.ndarray, trial: Trial, picture: pictures.Picture
 ) -> dict[str, Any]:
-  count = decoded.iterations
   return {
-    "title": f"Ours, {count} iteration{'' if count == 1 else 's'}",
-    "facts": _facts(original, size, quality),
+    "title": f"Ours, {codec.say(trial.setting)}",
+    "facts": _facts(original, trial.size, _quality(original, trial.image)),
     "uri": picture.uri,
-    "residual": pictures.thumbnail(pictures.residual(original, decoded.image)),
+    "residual": pictures.thumbnail(pictures.residual(original, trial.image)),
   }
 
 
 def _jpeg(opponent: Opponent, image: np.ndarray, size: int) -> dict[str, Any]:
   """JPEG of at most `size` bytes, or the smallest there is: the file itself is stored."""
   made = opponent.at_most(size)
-  facts = _facts(image, len(made.data), _quality(image, opponent.codec.decode(made.data)))
+  facts = _facts(image, len(made.data), _quality(image, opponent.codec.decompress(made.data)))
   if len(made.data) > size:
     facts.append("the smallest JPEG there is")
   return {

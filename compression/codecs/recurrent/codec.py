@@ -1,97 +1,144 @@
-"""Images to bytes and back: the networks, the entropy coder and the rnic, together."""
+"""The codec of the paper: the recurrent networks, the entropy coder and the file, together."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
 import pathlib
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from compression.codecs import model_folders
-from compression.codecs.recurrent import folders, weights
+from compression.codecs.base import Description, ModelCodec, Options, ProgressiveCodec, Step
+from compression.codecs.model_folders import Model
+from compression.codecs.recurrent import folders
 from compression.codecs.recurrent import tiling as tiling_lib
 from compression.codecs.recurrent.config import BLOCK, DEFAULT_ITERATIONS, RecurrentConfig
-from compression.codecs.recurrent.network import RecurrentNetwork
-from compression.codecs.recurrent.tiled_runner import TiledRunner
 from compression.codecs.recurrent.tiling import Tiling
+from compression.codecs.registry import register_models
 from compression.common.errors import FormatError, ModelError, RangeError
 from compression.entropy.bits import EntropyCoder, PackedBits, learned
 from compression.formats import rnic
 from compression.images.photos import check_image
 
+if TYPE_CHECKING:
+  from compression.codecs.recurrent.network import RecurrentNetwork
+  from compression.codecs.recurrent.tiled_runner import TiledRunner
+
 MAX_MEMORY_BYTES = 16 * 2**30
 """A file whose untiled size would need more than this to decode is refused before it is tried."""
 
-Metric = Callable[[np.ndarray, np.ndarray], Any]
-"""(original, reconstruction), uint8 [H, W, 3] -> what `float` takes; more is better."""
+_IDENTITY_DIGITS = 16  # of a SHA-256: enough to tell the folders of a run from one another
 
 
-class Compressed(NamedTuple):
-  """A file and what is in it.
+@register_models(model_folders.RECURRENT)
+class RecurrentCodec(ModelCodec, ProgressiveCodec):
+  """A model that is ready to use; made by `compression.load`. Its settings are iterations.
 
-  Attributes:
-    data: the bytes of the `.rnic` file.
-    iterations: layers in it.
-    note: what the caller should know, e.g. that a target was not reached; or None.
-  """
-
-  data: bytes
-  iterations: int
-  note: str | None = None
-
-
-class Decoded(NamedTuple):
-  """An image of a file and what was wrong with the file.
-
-  Attributes:
-    image: uint8 [H, W, 3].
-    iterations: how many layers it was made from.
-    damage: one line if the file was cut short or followed by other bytes, else None.
-  """
-
-  image: np.ndarray
-  iterations: int
-  damage: str | None
-
-
-class RecurrentCodec:
-  """A model that is ready to use; made by `compression.load`.
+  Nothing of TensorFlow is imported before an image is compressed or decompressed.
 
   Args:
-    name: for messages.
-    model: the networks with their weights.
-    model_id: what its files carry.
-    coder_folder: of the learned entropy coder that was trained for the model, read when it is
-      first needed; or None.
+    model: the folder of the networks' weights.
+
+  Attributes:
+    config: the architecture.
+    coder_folder: of the learned entropy coder that was trained for the model; or None.
+
+  Raises:
+    ModelError, ConfigError: if the configuration cannot be read or is not understood.
   """
 
-  def __init__(
-    self,
+  setting_name = "iterations"
+  default_setting = DEFAULT_ITERATIONS
+  suffix = ".rnic"
+
+  def __init__(self, model: Model):
+    super().__init__(model)
+    self.config: RecurrentConfig = folders.read_config(model)
+    self.settings = range(1, self.config.iterations + 1)
+    self.coder_folder = folders.entropy_coder_folder(model)
+    self._options = Options()
+    self._prepared: set[tuple[int, ...]] = set()
+
+  @classmethod
+  def of_network(
+    cls,
     name: str,
-    model: RecurrentNetwork,
+    network: RecurrentNetwork,
     model_id: bytes,
     coder_folder: pathlib.Path | None = None,
-  ):
-    self.name = name
-    self.model = model
-    self.model_id = model_id
-    self.config: RecurrentConfig = model.config
-    self._runner = TiledRunner(model)
-    self.coder_folder = coder_folder
-    self._learned: learned.LearnedCoder | None = None
+  ) -> RecurrentCodec:
+    """A codec of networks that are in memory.
+
+    Args:
+      name: for messages.
+      network: with its weights.
+      model_id: what its files carry.
+      coder_folder: of the entropy coder that was trained for it; or None.
+    """
+    codec = cls.__new__(cls)
+    codec.name, codec.folder = name, pathlib.Path()
+    codec.config = network.config
+    codec.settings = range(1, network.config.iterations + 1)
+    codec.coder_folder = coder_folder
+    codec._options = Options()
+    codec._prepared = set()
+    codec.network, codec.model_id = network, model_id
+    return codec
 
   def __repr__(self) -> str:
     return f"<RecurrentCodec {self.name} {self.model_id.hex()}>"
+
+  def configure(self, options: Options) -> None:
+    """Takes the precision of the networks, and the entropy coder of `compress`."""
+    self._options = options
+
+  @property
+  def identity(self) -> str:  # type: ignore[override]  # reading the weights takes time
+    """A digest of the folder's files, and the precision."""
+    return f"files {_fingerprint(self.folder)}, {self._options.precision}"
+
+  @functools.cached_property
+  def model_id(self) -> bytes:
+    """What files of this model carry."""
+    return folders.model_id(Model(self.name, self.folder))
+
+  @functools.cached_property
+  def network(self) -> RecurrentNetwork:
+    """The networks with their weights, loaded when they are first needed.
+
+    Raises:
+      ModelError: if the weights cannot be read or do not fit the configuration.
+    """
+    from compression.codecs.recurrent import weights
+    from compression.codecs.recurrent.network import RecurrentNetwork
+
+    arrays = weights.read_weights(self.folder)
+    network = RecurrentNetwork(self.config, dtype=self._options.precision)
+    weights.assign_weights(network, arrays, str(self.folder))
+    return network
+
+  @functools.cached_property
+  def _runner(self) -> TiledRunner:
+    from compression.codecs.recurrent.tiled_runner import TiledRunner
+
+    return TiledRunner(self.network)
+
+  @functools.cached_property
+  def _learned(self) -> learned.LearnedCoder:
+    assert self.coder_folder is not None
+    return learned.load(self.coder_folder)
 
   # Bytes.
 
   def compress(
     self,
     image: np.ndarray,
-    iterations: int = DEFAULT_ITERATIONS,
+    iterations: float = DEFAULT_ITERATIONS,
     *,
     entropy_coder: str | None = None,
   ) -> bytes:
@@ -101,8 +148,8 @@ class RecurrentCodec:
       image: uint8 [H, W, 3], any size from 1x1 up.
       iterations: quality, 1 to the model's 16; each costs 0.125 bits per pixel before entropy
         coding.
-      entropy_coder: "learned"; "none" for the bits as they are, which is faster; None for the
-        learned one if the model has one.
+      entropy_coder: "learned"; "none" for the bits as they are, which is faster; None for that
+        of `configure`, else the learned one if the model has one.
 
     Raises:
       ImageError: if `image` is not uint8 [H, W, 3].
@@ -110,60 +157,10 @@ class RecurrentCodec:
       ModelError: if the model has no such entropy coder.
     """
     image = check_image(image)
-    self._check_iterations(iterations)
+    count = self._count(iterations)
     coder = self.entropy_coder(entropy_coder)
     tiling = self._tiling(image)
-    return self._pack(image, self._runner.encode(image, iterations, tiling), tiling, coder)
-
-  def compress_to_size(
-    self, image: np.ndarray, max_bytes: float, *, entropy_coder: str | None = None
-  ) -> Compressed:
-    """The best quality whose file has at most `max_bytes`; one iteration if none is so small."""
-    image = check_image(image)
-    coder = self.entropy_coder(entropy_coder)
-    tiling = self._tiling(image)
-    iterations = self.config.iterations
-    if isinstance(coder, PackedBits):  # its size is known before the bits are
-      header = self._header(image, iterations, tiling, coder)
-      layer = rnic.packed_length(header, self.config.bits) + rnic.LAYER_OVERHEAD_BYTES
-      fit = int((max_bytes - rnic.HEADER_BYTES) // layer)
-      iterations = min(max(fit, 1), iterations)
-    data = self._pack(image, self._runner.encode(image, iterations, tiling), tiling, coder)
-    fitting = [n for n, end in enumerate(rnic.layer_ends(data), 1) if end <= max_bytes]
-    if not fitting:
-      data = rnic.prefix(data, 1)
-      return Compressed(data, 1, f"one iteration takes {len(data)} bytes, more than the target")
-    if fitting[-1] < iterations:
-      data = rnic.prefix(data, fitting[-1])
-    return Compressed(data, fitting[-1])
-
-  def compress_to_quality(
-    self,
-    image: np.ndarray,
-    metric: Metric,
-    target: float,
-    *,
-    entropy_coder: str | None = None,
-  ) -> Compressed:
-    """The fewest iterations whose image reaches `target`; all of them if none does.
-
-    Args:
-      metric: what is to reach the target, e.g. `compression.metrics.psnr`.
-    """
-    image = check_image(image)
-    coder = self.entropy_coder(entropy_coder)
-    tiling = self._tiling(image)
-    layers, quality = [], float("nan")
-    steps = self._runner.encode_and_decode(image, self.config.iterations, tiling)
-    for bits, reconstruction in steps:
-      layers.append(bits)
-      quality = float(metric(image, reconstruction))
-      if quality >= target:
-        break
-    note = None
-    if not quality >= target:
-      note = f"the target of {target:g} was not reached: {quality:.4g} at {len(layers)} iterations"
-    return Compressed(self._pack(image, np.stack(layers), tiling, coder), len(layers), note)
+    return self._pack(image, self._runner.encode(image, count, tiling), tiling, coder)
 
   def decompress(self, data: bytes, iterations: int | None = None) -> np.ndarray:
     """The image of a file.
@@ -181,31 +178,107 @@ class RecurrentCodec:
 
     Warns if the file is cut short: the image then has the quality of the layers that are whole.
     """
-    decoded = self.decode_file(data, iterations)
-    if decoded.damage is not None:
-      warnings.warn(decoded.damage, stacklevel=2)
-    return decoded.image
-
-  def decode_file(self, data: bytes, iterations: int | None = None) -> Decoded:
-    """As `decompress`, with what was missing instead of a warning."""
     contents, tiling = self._open(data, iterations)
+    if contents.damage is not None:
+      warnings.warn(contents.damage, stacklevel=2)
     image = self._runner.decode_last(self._bits(contents), tiling)
-    return Decoded(_cropped(image, contents), len(contents.payloads), contents.damage)
+    return _cropped(image, contents)
 
-  def progressive(self, data: bytes) -> Iterator[Decoded]:
-    """The image after each layer of a file, worst first."""
+  def progressive(self, data: bytes) -> Iterator[np.ndarray]:
+    """The image after each layer, uint8 [H, W, 3], worst first; raises as `decompress`."""
     contents, tiling = self._open(data, None)
-    for number, image in enumerate(self._runner.decode(self._bits(contents), tiling), 1):
-      yield Decoded(_cropped(image, contents), number, contents.damage)
+    for image in self._runner.decode(self._bits(contents), tiling):
+      yield _cropped(image, contents)
+
+  def steps(self, image: np.ndarray) -> Iterator[Step]:
+    """Compresses no further than the caller asks for: an image in tiles to its end."""
+    image = check_image(image)
+    coder = self.entropy_coder(None)
+    tiling = self._tiling(image)
+    layers: list[np.ndarray] = []
+    for bits, reconstruction in self._runner.encode_and_decode(
+      image, self.config.iterations, tiling
+    ):
+      layers.append(bits)
+      done = np.stack(layers)
+      yield Step(
+        len(layers), reconstruction, functools.partial(self._pack, image, done, tiling, coder)
+      )
+
+  # What a file says, without the weights.
+
+  @classmethod
+  def recognises(cls, data: bytes) -> bool:
+    """Whether it begins as `.rnic` files do."""
+    return data.startswith(rnic.MAGIC)
+
+  @classmethod
+  def model_of(cls, data: bytes) -> Model:
+    """The released model, or an earlier one, whose id a file carries."""
+    return folders.find_by_id(rnic.read_header(data).model_id)
+
+  @classmethod
+  def written(cls, data: bytes) -> range:
+    """The iterations that a file was made with."""
+    return range(1, rnic.read_header(data).layers + 1)
+
+  @classmethod
+  def ends(cls, data: bytes) -> list[int]:
+    """Bytes up to the end of each iteration that is whole."""
+    return list(rnic.layer_ends(data))
+
+  @classmethod
+  def prefix(cls, data: bytes, iterations: float, /) -> bytes:
+    """The file of the first iterations; what comes after them may be damaged."""
+    return rnic.prefix(data, int(iterations))
+
+  @classmethod
+  def damage(cls, data: bytes) -> str | None:
+    """What a file lacks, in one line; raises FormatError if no iteration is whole."""
+    return rnic.read(data).damage
+
+  @classmethod
+  def describe(cls, data: bytes) -> Description:
+    """What the header says."""
+    header = rnic.read_header(data)
+    try:
+      model = cls.model_of(data).name
+    except ModelError:
+      model = "not installed"
+    coder = rnic.ENTROPY_CODERS[header.entropy_coder]
+    if header.tables_id:
+      coder += f" (version {header.tables_id:04x})"
+    tiles = f"{header.tile * BLOCK} pixels, {header.halo * BLOCK} of context"
+    rows = [
+      ("model", f"{model} ({header.model_id.hex()})"),
+      ("entropy coder", coder),
+      ("tiles", tiles if header.tile else "none"),
+    ]
+    return Description(header.height, header.width, rows)
+
+  def say(self, setting: float) -> str:
+    """`8 iterations`."""
+    return f"{setting:g} iteration{'' if setting == 1 else 's'}"
+
+  def prepare(self, image: np.ndarray) -> None:
+    """Runs each step once for images of this size: TensorFlow prepares for it, which takes time."""
+    if image.shape not in self._prepared:
+      self.decompress(self.compress(image, min(2, self.config.iterations)))
+      self._prepared.add(image.shape)
+
+  def nominal_bpp(self, image: np.ndarray, setting: float) -> float:
+    """The bits of the codes, without entropy coding and header."""
+    height, width, _ = image.shape
+    blocks = -(-height // BLOCK) * -(-width // BLOCK)
+    return setting * blocks * self.config.bits / (height * width)
 
   # Codes: what the release's tools and entropy coders exchange.
 
   def encode(self, image: np.ndarray, iterations: int | None = None) -> np.ndarray:
     """The bits of an image, bool [T, ceil(H/16), ceil(W/16), bits]; True is +1."""
     image = check_image(image)
-    iterations = self.config.iterations if iterations is None else iterations
-    self._check_iterations(iterations)
-    return self._runner.encode(image, iterations, self._tiling(image))
+    count = self._count(self.config.iterations if iterations is None else iterations)
+    return self._runner.encode(image, count, self._tiling(image))
 
   def decode(self, bits: np.ndarray) -> Iterator[np.ndarray]:
     """The image after each iteration, uint8 [16 h, 16 w, 3] with the padding still on.
@@ -217,11 +290,13 @@ class RecurrentCodec:
     return self._runner.decode(bits, self._runner.tiling(high * BLOCK, wide * BLOCK))
 
   def entropy_coder(self, name: str | None = None) -> EntropyCoder:
-    """The coder of that name; None for what `compress` uses if it is not told.
+    """The coder of that name; None for that of `configure`, else the best there is.
 
     Raises:
       ModelError: if the model has none.
     """
+    if name is None:
+      name = self._options.entropy_coder
     if name is None:
       name = "none" if self.coder_folder is None else "learned"
     if name == "none":
@@ -231,18 +306,21 @@ class RecurrentCodec:
       raise ModelError(f"entropy coder {name!r} is unknown; known: {known}")
     if self.coder_folder is None:
       raise ModelError(f"model {self.name} has no entropy coder; use 'none'")
-    if self._learned is None:
-      self._learned = learned.load(self.coder_folder)
     return self._learned
 
   # Inside.
 
-  def _check_iterations(self, iterations: int) -> None:
-    if isinstance(iterations, bool) or not isinstance(iterations, (int, np.integer)):
+  def _count(self, iterations: float) -> int:
+    """As a whole number that the model can make; raises RangeError."""
+    whole = isinstance(iterations, (int, np.integer)) or (
+      isinstance(iterations, float) and iterations.is_integer()
+    )
+    if isinstance(iterations, bool) or not whole:
       raise RangeError(f"iterations must be a whole number. Received: {iterations!r}")
     if not 1 <= iterations <= self.config.iterations:
       most = self.config.iterations
-      raise RangeError(f"iterations must be 1 to {most}. Received: {iterations}")
+      raise RangeError(f"iterations must be 1 to {most}. Received: {iterations:g}")
+    return int(iterations)
 
   def _tiling(self, image: np.ndarray) -> Tiling:
     height, width, _ = image.shape
@@ -272,7 +350,7 @@ class RecurrentCodec:
     header = rnic.read_header(data)
     if header.model_id != self.model_id:
       try:
-        made_with = f"model {folders.find_by_id(header.model_id).name}"
+        made_with = f"model {self.model_of(data).name}"
       except ModelError:
         made_with = f"a model that is not installed ({header.model_id.hex()})"
       raise ModelError(f"made with {made_with}; this is {self.name} ({self.model_id.hex()})")
@@ -324,7 +402,7 @@ def _cropped(image: np.ndarray, contents: rnic.Contents) -> np.ndarray:
 def load(
   name_or_dir: str | os.PathLike[str] = model_folders.DEFAULT_MODEL, precision: str = "float32"
 ) -> RecurrentCodec:
-  """A codec from the name of a released model or a folder that training wrote.
+  """The codec of recurrent networks of that name, or whose folder training wrote.
 
   Args:
     name_or_dir: the model.
@@ -332,13 +410,25 @@ def load(
       instructions and loses a little quality. Files do not depend on it: each decodes with both.
 
   Raises:
-    ModelError: if there is no such model or it is damaged.
+    ModelError: if there is no such model, it is of another codec, or it is damaged.
     ConfigError: if its configuration is not understood.
   """
-  found = model_folders.find(name_or_dir)
-  config = folders.read_config(found)
-  arrays = weights.read_weights(found.folder)
-  model = RecurrentNetwork(config, dtype=precision)
-  weights.assign_weights(model, arrays, str(found.folder))
-  coder_folder = folders.entropy_coder_folder(found)
-  return RecurrentCodec(found.name, model, weights.model_id(config, arrays), coder_folder)
+  model = model_folders.find(name_or_dir)
+  kind = model_folders.codec_of(model)
+  if kind != model_folders.RECURRENT:
+    raise ModelError(f"{model.name}: is no recurrent network, but {kind}")
+  codec = RecurrentCodec(model)
+  codec.configure(Options(precision))
+  return codec
+
+
+def _fingerprint(folder: pathlib.Path) -> str:
+  """Of all that coding depends on: configuration, weights, entropy coder."""
+  digest = hashlib.sha256()
+  parts = (folder, folder / folders.ENTROPY_CODER_FOLDER)
+  for file in sorted(
+    file for part in parts for kind in ("json", "npz") for file in part.glob(f"*.{kind}")
+  ):
+    digest.update(f"{file.relative_to(folder).as_posix()}\n".encode())
+    digest.update(hashlib.sha256(file.read_bytes()).digest())
+  return digest.hexdigest()[:_IDENTITY_DIGITS]

@@ -24,10 +24,12 @@ A file holds b_1 .. b_T. Any first few of them can be decoded: that is the progr
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from compression.codecs.recurrent import recurrence
 from compression.codecs.recurrent.config import RecurrentConfig
 from compression.codecs.recurrent.frameworks import make_framework
 from compression.codecs.recurrent.halves import IMAGE_DEPTH, Decoder, Encoder, States
@@ -137,13 +139,10 @@ class RecurrentNetwork(tf.keras.Model):
   def call(
     self, inputs: tf.Tensor, iterations: int | None = None, training: bool | None = None
   ) -> Reconstructions:
-    states: States = None
-    state: DecoderState | None = None
+    encode = functools.partial(self.encode_step, training=training)
+    count = self.config.iterations if iterations is None else iterations
     images, codes = [], []
-    for _ in range(self.config.iterations if iterations is None else iterations):
-      x_hat = None if state is None else state.x_hat
-      b, states = self.encode_step(inputs, x_hat, states, training)
-      state = self.decode_step(b, state)
+    for b, state in recurrence.run(encode, self.decode_step, inputs, count):
       images.append(state.x_hat)
       codes.append(b)
     return Reconstructions(tf.stack(images), tf.stack(codes))

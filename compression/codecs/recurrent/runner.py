@@ -1,8 +1,4 @@
-"""Runs a codec on images: one traced step, driven iteration by iteration.
-
-The four functions below (E and D, at the first iteration and at the later ones) are traced once
-for all image sizes. The first ones leave out what multiplies a zero state.
-"""
+"""Runs a codec on images: its steps, traced once, driven iteration by iteration."""
 
 from __future__ import annotations
 
@@ -12,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from compression.codecs.recurrent.halves import IMAGE_DEPTH
+from compression.codecs.recurrent import recurrence
+from compression.codecs.recurrent.halves import IMAGE_DEPTH, States
 from compression.codecs.recurrent.network import DecoderState, RecurrentNetwork
 
 
@@ -29,10 +26,59 @@ class EncodedLayer(NamedTuple):
 
 
 def _specs(tensors: Any) -> Any:
-  """The signature of these tensors with sizes left open in space."""
+  """The signature of these tensors with the number of images and their sizes left open."""
   return tf.nest.map_structure(
-    lambda t: tf.TensorSpec([1, None, None, t.shape[-1]], t.dtype), tensors
+    lambda t: tf.TensorSpec([None, None, None, t.shape[-1]], t.dtype), tensors
   )
+
+
+class Steps:
+  """The steps of networks for `recurrence`, traced once for all images, in Python and in graphs.
+
+  Each is two functions, as the first iteration leaves out what multiplies a zero state.
+
+  Args:
+    model: the networks, with their weights.
+  """
+
+  def __init__(self, model: RecurrentNetwork):
+    if not model.built:
+      model.build()
+    self.model = model
+    image = tf.TensorSpec([None, None, None, IMAGE_DEPTH], tf.float32)
+    code = tf.TensorSpec([None, None, None, model.config.bits], tf.float32)
+    encoder_states = _specs(model.encoder.initial_states(tf.zeros([1, 16, 16, IMAGE_DEPTH])))
+    decoder_states = _specs(model.decoder.initial_states(tf.zeros([1, 1, 1, model.config.bits])))
+
+    @tf.function(input_signature=[image])
+    def encode_first(x: tf.Tensor) -> Any:
+      return model.encode_step(x, None, None)
+
+    @tf.function(input_signature=[image, image, encoder_states])
+    def encode_next(x: tf.Tensor, x_hat: tf.Tensor, states: States) -> Any:
+      return model.encode_step(x, x_hat, states)
+
+    @tf.function(input_signature=[code])
+    def decode_first(b: tf.Tensor) -> DecoderState:
+      return model.decode_step(b, None)
+
+    @tf.function(input_signature=[code, DecoderState(image, decoder_states)])
+    def decode_next(b: tf.Tensor, state: DecoderState) -> DecoderState:
+      return model.decode_step(b, state)
+
+    self.functions = (encode_first, encode_next, decode_first, decode_next)
+
+  def encode(
+    self, x: tf.Tensor, x_hat: tf.Tensor | None, states: States
+  ) -> tuple[tf.Tensor, States]:
+    """As `RecurrentNetwork.encode_step`."""
+    first, following, _, _ = self.functions
+    return first(x) if states is None else following(x, x_hat, states)
+
+  def decode(self, b: tf.Tensor, state: DecoderState | None) -> DecoderState:
+    """As `RecurrentNetwork.decode_step`."""
+    _, _, first, following = self.functions
+    return first(b) if state is None else following(b, state)
 
 
 class Runner:
@@ -43,32 +89,8 @@ class Runner:
   """
 
   def __init__(self, model: RecurrentNetwork):
-    if not model.built:
-      model.build()
     self.model = model
-    image = tf.TensorSpec([1, None, None, IMAGE_DEPTH], tf.float32)
-    code = tf.TensorSpec([1, None, None, model.config.bits], tf.float32)
-    encoder_states = _specs(model.encoder.initial_states(tf.zeros([1, 16, 16, IMAGE_DEPTH])))
-    decoder_states = _specs(model.decoder.initial_states(tf.zeros([1, 1, 1, model.config.bits])))
-
-    @tf.function(input_signature=[image])
-    def encode_first(x: tf.Tensor) -> Any:
-      return model.encode_step(x, None, None)
-
-    @tf.function(input_signature=[image, image, encoder_states])
-    def encode_next(x: tf.Tensor, x_hat: tf.Tensor, states: Any) -> Any:
-      return model.encode_step(x, x_hat, states)
-
-    @tf.function(input_signature=[code])
-    def decode_first(b: tf.Tensor) -> Any:
-      return model.decode_step(b, None)
-
-    @tf.function(input_signature=[code, DecoderState(image, decoder_states)])
-    def decode_next(b: tf.Tensor, state: DecoderState) -> Any:
-      return model.decode_step(b, state)
-
-    self._encode_first, self._encode_next = encode_first, encode_next
-    self._decode_first, self._decode_next = decode_first, decode_next
+    self.steps = Steps(model)
 
   def encode(
     self, image: np.ndarray, iterations: int, keep_last: bool = False
@@ -81,16 +103,9 @@ class Runner:
       keep_last: whether the decoder runs after the last iteration too, only for its image.
     """
     x = self.model.to_x(image[np.newaxis])
-    states, state = None, None
-    for t in range(iterations):
-      if state is None:
-        b, states = self._encode_first(x)
-      else:
-        b, states = self._encode_next(x, state.x_hat, states)
-      last = t == iterations - 1
-      if keep_last or not last:
-        state = self._decode(b, state)
-      yield EncodedLayer(b[0].numpy() > 0, state if keep_last or not last else None)
+    steps = recurrence.run(self.steps.encode, self.steps.decode, x, iterations, keep_last)
+    for b, state in steps:
+      yield EncodedLayer(b[0].numpy() > 0, state)
 
   def decode(self, bits: np.ndarray) -> Iterator[DecoderState]:
     """Yields the decoder's state, with its reconstruction, after each iteration.
@@ -98,15 +113,8 @@ class Runner:
     Args:
       bits: bool [T, h, w, bits].
     """
-    state = None
-    for layer in bits:
-      state = self._decode(tf.constant(layer[np.newaxis] * np.float32(2) - 1), state)
-      yield state
-
-  def _decode(self, b: tf.Tensor, state: DecoderState | None) -> DecoderState:
-    if state is None:
-      return self._decode_first(b)
-    return self._decode_next(b, state)
+    signs = (tf.constant(layer[np.newaxis] * np.float32(2) - 1) for layer in bits)
+    return recurrence.replay(self.steps.decode, signs)
 
   def pixels(self, state: DecoderState) -> np.ndarray:
     """The reconstruction that a state holds, uint8 [H, W, 3]."""
