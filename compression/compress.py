@@ -94,6 +94,7 @@ def _compress(job: jobs.Job) -> None:
   jobs.check_target(job.target, _OUTPUTS)
   photo = read_photo(*jobs.open_source(job.source))
   codec = _codec()
+  codec.load()
   start = time.perf_counter()
   result = _by_target(codec, photo.image)
   seconds = time.perf_counter() - start

@@ -75,6 +75,7 @@ def _decompress(job: jobs.Job) -> None:
 
   from compression.images.photos import encode_png
 
+  codec.load()
   start = time.perf_counter()
   if isinstance(codec, ProgressiveCodec):
     images, texts = _decode(codec, data, job.source)

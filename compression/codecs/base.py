@@ -113,6 +113,10 @@ class Codec(abc.ABC):
     """Takes what a program was asked for; before anything else is called."""
     return
 
+  def load(self) -> None:
+    """Reads weights, if there are any, that the first image would else wait for."""
+    return
+
   def prepare(self, image: np.ndarray) -> None:
     """Does what only the first image of a size costs, so that times are those of a later one."""
     return

@@ -128,6 +128,10 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
 
     return TiledRunner(self.network)
 
+  def load(self) -> None:
+    """Reads the weights and builds the networks."""
+    self._runner  # noqa: B018  # made when it is first asked for
+
   @functools.cached_property
   def _learned(self) -> learned.LearnedCoder:
     assert self.coder_folder is not None

@@ -50,19 +50,19 @@ class Steps:
     encoder_states = _specs(model.encoder.initial_states(tf.zeros([1, 16, 16, IMAGE_DEPTH])))
     decoder_states = _specs(model.decoder.initial_states(tf.zeros([1, 1, 1, model.config.bits])))
 
-    @tf.function(input_signature=[image])
+    @tf.function(input_signature=[image], autograph=False)
     def encode_first(x: tf.Tensor) -> Any:
       return model.encode_step(x, None, None)
 
-    @tf.function(input_signature=[image, image, encoder_states])
+    @tf.function(input_signature=[image, image, encoder_states], autograph=False)
     def encode_next(x: tf.Tensor, x_hat: tf.Tensor, states: States) -> Any:
       return model.encode_step(x, x_hat, states)
 
-    @tf.function(input_signature=[code])
+    @tf.function(input_signature=[code], autograph=False)
     def decode_first(b: tf.Tensor) -> DecoderState:
       return model.decode_step(b, None)
 
-    @tf.function(input_signature=[code, DecoderState(image, decoder_states)])
+    @tf.function(input_signature=[code, DecoderState(image, decoder_states)], autograph=False)
     def decode_next(b: tf.Tensor, state: DecoderState) -> DecoderState:
       return model.decode_step(b, state)
 
