@@ -35,7 +35,7 @@ setup(
     "compression.reporting": ["*.html", "*.css", "*.js"],
     "compression.models": [
       f"{folder}/{files}"
-      for folder in ("*", "*/entropy_coder")
+      for folder in ("*", "*/entropy_coder", "earlier/*", "earlier/*/entropy_coder")
       for files in ("config.json", "*.npz", "README.md")
     ],
   },

@@ -69,6 +69,13 @@ class RecurrentConfig(JsonConfig):
     if 64 * self.width != smallest or smallest < 1 or (128 * self.width) % 4:
       raise ConfigError(f"width must make whole depths (a multiple of 1/32): {self.width}")
 
+  @classmethod
+  def from_dict(cls, values: dict[str, Any]) -> RecurrentConfig:
+    """Raises ConfigError on unknown keys; `"codec": "recurrent"` may say whose they are."""
+    if isinstance(values, dict) and values.get("codec") == "recurrent":
+      values = {key: value for key, value in values.items() if key != "codec"}
+    return super().from_dict(values)
+
   def depth(self, full: int) -> int:
     """The depth of a layer that has `full` channels at width 1."""
     return int(full * self.width)
