@@ -1,10 +1,12 @@
-"""What all tests share: a photograph, the Kodak images, and the stamps of the tests that passed."""
+"""What all tests share: photographs, the order in which they run, and what is told at the end."""
 
 from __future__ import annotations
 
 import collections
 import os
 import pathlib
+import random
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -66,24 +68,45 @@ def kodak_dir() -> pathlib.Path:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-  """`--stamps` is for the Makefile."""
+  """`--stamps` is for the Makefile; `--shuffle` shows that no test needs another one before it."""
   parser.addoption("--stamps", metavar="DIR", help="note there which test files passed")
+  parser.addoption("--shuffle", metavar="SEED", help="shuffle the files, and the tests in each")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-  """A call into TensorFlow may take seconds the first time: hypothesis sets no deadline."""
-  import hypothesis
-
-  hypothesis.settings.register_profile("compression", hypothesis.settings(), deadline=None)
-  hypothesis.settings.load_profile("compression")
-  runs_tests = config.getoption("dist", "no") == "no"  # else its workers do, each a file at a time
+  """Of several processes, those write stamps that run tests, each a file at a time."""
+  runs_tests = config.getoption("dist", "no") == "no"
   if config.getoption("stamps") and runs_tests:
     config.pluginmanager.register(Stamps(pathlib.Path(config.getoption("stamps"))))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-  """Slow tests run last; the order is else that of the files."""
+def pytest_pycollect_makemodule(module_path: pathlib.Path) -> None:
+  """A call into TensorFlow may take seconds the first time: hypothesis sets no deadline.
+
+  It takes half a second to import, and so is left alone by files that do not name it.
+  """
+  if "hypothesis" in module_path.read_text("utf-8"):
+    import hypothesis
+
+    hypothesis.settings.register_profile("compression", hypothesis.settings(), deadline=None)
+    hypothesis.settings.load_profile("compression")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+  """In one process slow tests run last; of several, each takes the file that is slowest next."""
+  seed = config.getoption("shuffle")
+  if seed is not None:
+    shuffle = random.Random(seed)
+    keys = {path: shuffle.random() for path in dict.fromkeys(item.path for item in items)}
+    shuffle.shuffle(items)
+    items.sort(key=lambda item: keys[item.path])
+    return
   items.sort(key=_is_slow)
+  if hasattr(config, "workerinput"):
+    tests = collections.Counter(item.path for item in items)
+    slow = collections.Counter(item.path for item in items if _is_slow(item))
+    items.sort(key=lambda item: (-slow[item.path], -tests[item.path], str(item.path)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -97,6 +120,50 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 
 def _is_slow(item: pytest.Item) -> bool:
   return item.get_closest_marker("slow") is not None
+
+
+LEFT_OUT = "left out"
+"""`record_property(LEFT_OUT, REASON)` in a test says what of it this machine cannot do."""
+
+_REMEDIES = (
+  ("a browser", r"chrom|selenium|browser", "apt-get install chromium chromium-driver"),
+  ("Kodak images", r"KODAK_DIR", "make test KODAK_DIR=FOLDER"),
+  ("golden vectors", r"GOLDEN_DIR", "make test GOLDEN_DIR=FOLDER"),
+  ("some instruction sets", r"\b(?:AVX|SSE|AMX|VNNI|NEON)|instruction", "another processor"),
+  ("libraries", r"import|install|package|Pillow", "make distclean venv PYTHON=python3.11"),
+)
+"""What tests may lack, how their reasons to skip tell, and what brings it."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+  """One line says how many tests lacked what, and what brings it."""
+  reports = terminalreporter.getreports
+  lacks = [
+    (str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr), report)
+    for report in reports("skipped")
+  ]
+  lacks += [
+    (str(reason), report)
+    for report in (*reports("passed"), *reports("failed"))
+    for name, reason in report.user_properties
+    if name == LEFT_OUT
+  ]
+  found: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+  for reason, report in lacks:
+    found[_lack(reason)]["test" if "::" in report.nodeid else "file"] += 1
+  if found:
+    parts = [
+      " and ".join(f"{count} {unit}{'s' * (count > 1)}" for unit, count in counts.items()) + lack
+      for lack, counts in found.items()
+    ]
+    terminalreporter.write_line("Left out: " + "; ".join(parts), yellow=True)
+
+
+def _lack(reason: str) -> str:
+  for what, pattern, remedy in _REMEDIES:
+    if re.search(pattern, reason):
+      return f" without {what} ({remedy})"
+  return f", as {reason.removeprefix('Skipped: ')}"
 
 
 class Stamps:

@@ -26,7 +26,7 @@ from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.exporting.saved_model import export
 from tests.exporting.examples import encoded, pixels, small_codec
 from tests.serving.examples import HOST, X, save
-from tools import grpc_client, test_sources
+from tools import dependencies, grpc_client
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 REST_CLIENT = ROOT / "tools/rest_client.py"
@@ -153,9 +153,10 @@ def test_without_a_package_it_says_what_to_install(folder: pathlib.Path, package
 
 
 def test_it_is_made_of_nothing_that_models_are_made_of() -> None:
-  sources = test_sources.sources("compression/serve.py", ROOT)
+  sources = dependencies.Tree(ROOT).sources("compression/serve.py")
   assert sources == {
-    *(f"compression/{name}.py" for name in ("__init__", "errors", "program", "serve")),
+    *(f"compression/{name}.py" for name in ("__init__", "serve")),
+    *(f"compression/common/{name}.py" for name in ("__init__", "errors", "program")),
     *(path.relative_to(ROOT).as_posix() for path in ROOT.glob("compression/serving/*.py")),
   }
 

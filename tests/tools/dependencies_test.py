@@ -1,4 +1,4 @@
-"""Claims about `tools/test_sources.py`: all that a file is made of is found, and nothing is run."""
+"""Claims about `tools/dependencies.py`: all that a file is made of is found, and nothing is run."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ import sys
 
 import pytest
 
-from tools import test_sources
+from tools import dependencies
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def sources(folder, files, path):
-  """The sources of a file in a tree of these files, without the file itself."""
+def write(folder, files):
   for name, text in files.items():
     file = folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
-  found = test_sources.sources(path, folder)
+
+
+def sources(folder, files, path):
+  """The sources of a file in a tree of these files, without the file itself."""
+  write(folder, files)
+  found = dependencies.Tree(folder).sources(path)
   assert path in found
   return found - {path}
 
 
 PACKAGE = {
   "compression/__init__.py": "def load():\n  from compression import codec",
-  "compression/codecs/recurrent/codec.py": "import numpy\nfrom .layers import gru",
+  "compression/codec.py": "import numpy\nfrom .layers import gru",
   "compression/layers/__init__.py": "from compression.layers.gru import x",
   "compression/layers/gru.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
   "  import compression.info",
@@ -48,11 +52,11 @@ INFO = {"compression/__init__.py", "compression/info.py"}
       "from compression.layers import gru\ndef test():\n  a = 'golden'",
       {*GRU, "tests/layers/conftest.py", "tests/golden/a.npz"},
     ),
-    ("tests/api_test.py", "import compression", {*GRU, "compression/codecs/recurrent/codec.py"}),
+    ("tests/api_test.py", "import compression", {*GRU, "compression/codec.py"}),
     (
       "tests/api_test.py",
       "from compression import load",
-      {*GRU, "compression/codecs/recurrent/codec.py"},
+      {*GRU, "compression/codec.py"},
     ),
     ("tests/a_test.py", "import compression.info", INFO),
     ("tests/a_test.py", "def test():\n  class A:\n    import compression.info as i", INFO),
@@ -61,11 +65,31 @@ INFO = {"compression/__init__.py", "compression/info.py"}
     (
       "tests/all_test.py",
       "run(['python', '-m', f'compression.{name}'])",
-      {*GRU, "compression/codecs/recurrent/codec.py", "compression/info.py"},
+      {*GRU, "compression/codec.py", "compression/info.py"},
+    ),
+    ("tests/code_test.py", "CODE = '''\nimport os\n  from compression.info import x\n'''", INFO),
+    ("tests/path_test.py", "run(ROOT / 'compression/info.py')", {"compression/info.py"}),
+    (
+      "tests/all_test.py",
+      "ROOT.glob('compression/layers/*.py')",
+      GRU - {"compression/__init__.py"},
     ),
     ("tests/none_test.py", "a = 'compression.x', 'tools/gone.py', 'gone', 'a.b c\\n'", set()),
   ],
-  ids=["data", "package", "member", "module", "inner", "string", "tool", "f-string", "nothing"],
+  ids=[
+    "data",
+    "package",
+    "member",
+    "module",
+    "inner",
+    "string",
+    "tool",
+    "f-string",
+    "code",
+    "path",
+    "glob",
+    "nothing",
+  ],
 )
 def test_imports_and_names_in_strings_are_followed(tmp_path, name, text, found):
   assert sources(tmp_path, {**PACKAGE, name: text}, name) == {"tests/conftest.py", *found}
@@ -127,7 +151,11 @@ def test_data_counts_where_a_test_names_it_and_where_a_module_reads_it(tmp_path)
     "tests/a/data/make.py": "",
     "tests/shared/one.json": "",
     "tests/shared/two.json": "",
-    "tools/tool.py": "x = 'data'\nfrom compression import registry",
+    "tests/root_test.py": "x = 'models', 'Makefile', 'tests'",
+    "Makefile": "",
+    "tools/page.css": "",
+    "tools/data/x.txt": "",
+    "tools/tool.py": "x = 'data', 'page.css'\nfrom compression.codecs import model_folders",
   }
   assert sources(tmp_path, files, "tests/a/b_test.py") == {
     "tests/a/data/deep/a.txt",
@@ -137,7 +165,70 @@ def test_data_counts_where_a_test_names_it_and_where_a_module_reads_it(tmp_path)
     "compression/__init__.py",
     "compression/codecs/model_folders.py",
     "models/small/config.json",
+    "tools/page.css",
   }
+  assert sources(tmp_path, files, "tests/root_test.py") == {"Makefile", "models/small/config.json"}
+
+
+def test_the_registry_looks_through_all_codecs(tmp_path):
+  files = {
+    "compression/codecs/registry.py": "",
+    "compression/codecs/dct.py": "import compression.layers",
+    "compression/codecs/deep/net.py": "",
+    "compression/layers/__init__.py": "",
+  }
+  found = sources(tmp_path, files, "compression/codecs/registry.py")
+  assert found == set(files) - {"compression/codecs/registry.py"}
+
+
+def test_a_file_that_is_no_python_yet_is_a_source_and_no_obstacle(tmp_path):
+  files = {"compression/a.py": "def f(:", "tools/tool.py": "import compression.a"}
+  assert sources(tmp_path, files, "tools/tool.py") == {"compression/a.py"}
+
+
+PRINT_MODULES = """
+import sys, compression.evaluate
+print(*(getattr(module, "__file__", None) for module in sys.modules.values()), sep="\\n")
+"""
+
+
+def test_what_a_program_has_imported_is_among_its_sources():
+  command = [sys.executable, "-c", PRINT_MODULES]
+  done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+  loaded = {line for line in done.stdout.splitlines() if line.startswith(f"{ROOT}/compression/")}
+  found = dependencies.Tree(ROOT).sources("compression/evaluate.py")
+  assert len(loaded) > 5 and loaded <= {str(ROOT / file) for file in found}
+
+
+def test_the_makefile_gets_all_programs_and_tests_and_their_sources(tmp_path):
+  program = '\nif __name__ == "__main__":\n  pass'
+  write(
+    tmp_path,
+    {
+      "compression/__init__.py": "",
+      "compression/a.py": "import compression.b" + program,
+      "compression/b.py": "",
+      "tools/tool.py": "import compression.b" + program,
+      "tests/conftest.py": "KODAK_DIR = 1",
+      "tests/examples.py": "from os import environ\na = environ['GOLDEN_DIR']" + program,
+      "tests/deep/b_test.py": "import compression.b",
+      "tests/deep/kodak_test.py": "def test(kodak_dir): pass",
+      "tests/golden_test.py": "import tests.examples",
+      "tests/list_test.py": "ROOT.glob('tests/*.py')",
+    },
+  )
+  b = "compression/__init__.py compression/b.py"
+  assert dependencies.declarations(tmp_path).splitlines() == [
+    "PROGRAMS := compression/a tools/tool",
+    f"sources.compression/a := {b}",
+    f"sources.tools/tool := {b}",
+    "TESTS := tests/deep/b_test tests/deep/kodak_test tests/golden_test tests/list_test",
+    f"sources.tests/deep/b_test := {b} tests/conftest.py",
+    "sources.tests/deep/kodak_test := tests/conftest.py $(DATA_DIRS)",
+    "sources.tests/golden_test := tests/conftest.py tests/examples.py $(DATA_DIRS)",
+    "sources.tests/list_test := tests/conftest.py tests/deep/b_test.py tests/deep/kodak_test.py"
+    " tests/examples.py tests/golden_test.py",
+  ]
 
 
 def test_nothing_is_run(tmp_path):
@@ -147,7 +238,7 @@ def test_nothing_is_run(tmp_path):
 
 
 def run(folder, *arguments):
-  command = [sys.executable, ROOT / "tools/test_sources.py", *arguments]
+  command = [sys.executable, ROOT / "tools/dependencies.py", *arguments]
   return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
@@ -166,7 +257,7 @@ def test_the_program_prints_the_sources_of_all_files_once_and_in_order(tmp_path)
 def test_without_a_file_it_says_what_it_is_for(tmp_path):
   for arguments, status in (([], 2), (["--help"], 0)):
     done = run(tmp_path, *arguments)
-    assert (done.returncode, done.stdout) == (status, f"{test_sources.__doc__}\n")
+    assert (done.returncode, done.stdout) == (status, f"{dependencies.__doc__}\n")
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path):
