@@ -64,7 +64,7 @@ _CRC = struct.Struct("<I")
 _HEADER_BYTES = _FIELDS.size + _CRC.size
 _STEPS_PER_UNIT = 16
 _MAX_SIDE = 2**16 - 1
-_BYTES_PER_PIXEL = 150  # of memory, at the most, see tests
+_BYTES_PER_PIXEL = 150  # of memory, where all coefficients are large
 
 _BLOCK = 8
 _MIDDLE = 128
@@ -73,17 +73,17 @@ _YCBCR = np.array(
 )
 _RGB = np.linalg.inv(_YCBCR.astype(np.float64)).astype(np.float32)
 
-_RECONSTRUCTION = 0.05
+_RECONSTRUCTION = 0.07
 """Above its magnitude: what it stands for, in steps; large ones are rarer than small ones."""
 
-_LAGRANGIAN = 0.15
+_LAGRANGIAN = 0.18
 """Squares of steps that a bit is worth; ln 2 / 6 where steps are small."""
 
 _ROUNDING = 0.45
 """Magnitudes that decisions begin with: floor(|x| / step + this)."""
 
 _SYMBOLS = 16  # magnitudes in a table, of which the last stands for all others
-_DC_SYMBOLS = 64
+_DC_SYMBOLS = 40
 _MAX_LEVEL = 2**15 - 1  # 8 * 255 / (1/16), and some
 
 # (weight, u, v, row, column), the latter four seen from the coefficient
@@ -304,20 +304,25 @@ class _Layout:
 
   def _ordered(self, extents: np.ndarray, least: int) -> tuple[np.ndarray, list[slice], np.ndarray]:
     """The cells with u + v from `least` to the extents [3, rows, columns], by their batch."""
-    sums = np.add.outer(np.arange(_BLOCK, dtype=np.int8), np.arange(_BLOCK, dtype=np.int8))
-    chosen = sums[:, :, None, None] <= extents[:, None, None]
-    chosen &= (sums >= least)[:, :, None, None]
-    channel, u, v, row, column = np.nonzero(chosen)
-    when = 2 * row + column + (_EXTENTS - 1 - u - v)
-    order = np.argsort(when.astype(np.int16), kind="stable")
+    channel, u, v, row, column = np.ogrid[
+      tuple(map(slice, (3, _BLOCK, _BLOCK, *extents.shape[1:])))
+    ]
+    above = extents[:, None, None].astype(np.int8) - (u + v).astype(np.int8)
+    chosen = (above >= 0) & (u + v >= least)
+    # One array after the other, so that a large image needs no more memory than it must.
+    when = (2 * row + column - u - v + _EXTENTS).astype(np.int16)
+    when = np.broadcast_to(when, chosen.shape)[chosen]
+    order = np.argsort(when, kind="stable")
     ends = np.cumsum(np.bincount(when)).tolist()
     batches = [slice(a, b) for a, b in zip([0, *ends], ends) if a < b]
-    cells = np.ravel_multi_index((channel, u, v, row + _REACH, column + _REACH), self._shape)
-    groups = np.minimum(channel, _CHANNELS - 1)
+    group = np.minimum(channel, _CHANNELS - 1)
     if least:
-      distance = np.minimum(extents[channel, row, column] - (u + v), _DISTANCES - 1)
-      groups = (groups * _HEIGHTS + np.minimum(u + v, _HEIGHTS - 1)) * _DISTANCES + distance
-    return cells[order], batches, groups[order]
+      group = (group * _HEIGHTS + np.minimum(u + v, _HEIGHTS - 1)) * _DISTANCES
+      group = group.astype(np.int8) + np.minimum(above, _DISTANCES - 1)
+    groups = np.broadcast_to(group, chosen.shape)[chosen][order]
+    inside = self.zeros(np.bool_)
+    self.blocks(inside)[:] = chosen
+    return np.flatnonzero(inside)[order], batches, groups
 
 
 def _extent_tables() -> AdaptiveTables:
@@ -458,11 +463,11 @@ def _dc_tables() -> AdaptiveTables:
 
 
 def _contexts(groups: np.ndarray, sums: np.ndarray) -> np.ndarray:
-  return groups * len(_CLASSES) + _CLASS_OF_SUM[sums]
+  return groups.astype(np.int64) * len(_CLASSES) + _CLASS_OF_SUM[sums]
 
 
 def _extent_contexts(groups: np.ndarray, sums: np.ndarray) -> np.ndarray:
-  return groups * _EXTENT_CLASSES + (sums + 1) // 3
+  return groups.astype(np.int64) * _EXTENT_CLASSES + (sums + 1) // 3
 
 
 def _checked(levels: np.ndarray) -> np.ndarray:

@@ -3,7 +3,8 @@
 A batch is any number of symbols that a decoder can take at once, as what the contexts of one depend
 on was decoded in earlier batches. (In an image whose contexts lie to the left and above, such are
 the pixels of a diagonal.) So a decoder in Python need not handle symbol by symbol what has to be in
-order: NumPy decodes a batch, in as many lanes as the file has.
+order: NumPy decodes a batch, in as many lanes as the file has. Tables adapt after each batch, not
+within, so that the first ones should be small.
 
 Each lane is an asymmetric numeral system (J. Duda, arXiv 1311.2540; range variant): a state x of 40
 bits, from which a decoder takes a symbol of the interval [start, start + width) of 2^16 by
