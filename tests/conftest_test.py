@@ -28,6 +28,8 @@ FILES = {
   "mixed": "@slow\ndef test_a(): pass\ndef test_b(): pass",
   "long": "@slow\ndef test_a(): pass",
   "kodak": "def test_a(kodak_dir): pass\ndef test_b(kodak_dir): pass",
+  "golden": "@pytest.mark.skipif(True, reason='set GOLDEN_DIR')\ndef test_a(): pass",
+  "library": "def test_a(): pytest.importorskip('no_such_module')",
   "browser": "pytest.skip('there is no chromium', allow_module_level=True)",
   "machine": "def test_a(record_property): record_property('left out', 'AVX-512 is not here')",
 }
@@ -80,7 +82,7 @@ def order(found):
 
 def test_only_files_whose_tests_all_passed_are_stamped(done):
   assert done.status == pytest.ExitCode.TESTS_FAILED, done.out
-  passed = {"good", "mixed", "long", "kodak", "machine"}
+  passed = {"good", "mixed", "long", "kodak", "golden", "library", "machine"}
   assert {stamp for stamp in done.stamps if stamp.endswith(".passed")} == {
     f"{name}_test.passed" for name in passed
   }
@@ -98,6 +100,8 @@ def test_one_line_says_what_was_left_out_for_want_of_what(done):
   (line,) = re.findall(r"^Left out: (.*)$", done.out, re.MULTILINE)
   assert sorted(line.split("; ")) == [
     "1 file without a browser (apt-get install chromium chromium-driver)",
+    "1 test without golden vectors (make test GOLDEN_DIR=FOLDER)",
+    "1 test without libraries (make distclean venv PYTHON=python3.11)",
     "1 test without some instruction sets (another processor)",
     "1 test, as the moon is full",
     "2 tests without Kodak images (make test KODAK_DIR=FOLDER)",
