@@ -17,6 +17,8 @@ import importlib.util
 import os
 import pathlib
 import pkgutil
+import sys
+import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -153,7 +155,7 @@ def kind_of_file(data: bytes) -> Codec | type[ModelCodec]:
   for make in [*_codecs.values(), *_loaded_entry_points()]:
     try:
       codec = make()
-    except MissingCodecError:
+    except CompressionError:  # not installed, or broken
       continue
     if codec.recognises(data):
       return codec
@@ -206,7 +208,8 @@ def _load_entry_point(point: Any) -> Any:
   try:
     return point.load()
   except Exception as error:  # whatever the other package raises
-    raise CompressionError(f"{point.name}: {point.value} cannot be loaded: {error}") from error
+    message = f"{point.name}: {point.value} cannot be loaded: {_in_a_line(error)}"
+    raise CompressionError(message) from error
 
 
 def _loaded_entry_points() -> list[Callable[[], Codec]]:
@@ -226,16 +229,24 @@ def _class_in_file(text: str) -> Any:
   path = pathlib.Path(file)
   if not path.is_file():
     raise ModelError(f"{file}: no such file")
-  spec = importlib.util.spec_from_file_location(f"_codec_{path.stem}", path)
-  assert spec is not None and spec.loader is not None
-  module = importlib.util.module_from_spec(spec)
   try:
-    spec.loader.exec_module(module)
+    module = _executed(path.resolve(), path.stat().st_mtime_ns)
   except Exception as error:  # whatever the file raises
-    raise CompressionError(f"{file}: {type(error).__name__}: {error}".split("\n")[0]) from error
+    raise CompressionError(f"{file}: {_in_a_line(error)}") from error
   if not hasattr(module, name):
     raise ModelError(f"{file}: has no {name}")
   return getattr(module, name)
+
+
+@functools.lru_cache(maxsize=16)
+def _executed(path: pathlib.Path, changed: int) -> types.ModuleType:
+  """A file as a module, executed once until it changes: it may register its codecs, too."""
+  spec = importlib.util.spec_from_file_location(f"_codec_{path.stem}", path)
+  assert spec is not None and spec.loader is not None
+  module = importlib.util.module_from_spec(spec)
+  sys.modules[spec.name] = module  # where dataclasses, for one, look for the module of a class
+  spec.loader.exec_module(module)
+  return module
 
 
 def _made(kind: Any, text: str) -> Codec:
@@ -244,9 +255,15 @@ def _made(kind: Any, text: str) -> Codec:
     raise CompressionError(f"{text}: is no class that derives from compression.codecs.base.Codec")
   try:
     codec = kind()
-  except TypeError as error:
-    raise CompressionError(f"{text}: {error}") from error
+  except CompressionError:
+    raise
+  except Exception as error:  # whatever the class raises
+    raise CompressionError(f"{text}: {_in_a_line(error)}") from error
   for attribute in ("name", "settings"):
     if not getattr(codec, attribute, None):
       raise CompressionError(f"{text}: has no {attribute}")
   return codec
+
+
+def _in_a_line(error: Exception) -> str:
+  return f"{type(error).__name__}: {error}".split("\n")[0]

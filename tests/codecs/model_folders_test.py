@@ -1,4 +1,4 @@
-"""Models are found by name, by folder and by the id in a file."""
+"""Models are found by name and by folder, whatever codec their weights are for."""
 
 from __future__ import annotations
 
@@ -8,82 +8,108 @@ import shutil
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from compression import load
+import compression
 from compression.codecs import model_folders
-from compression.codecs.recurrent import archives, folders
-from compression.codecs.recurrent.config import RecurrentConfig
+from compression.codecs.model_folders import Model
 from compression.common.errors import ConfigError, ModelError
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX_RELEASED_BYTES = 20 * 2**20
+
+
+def _model(folder: pathlib.Path, text: str = "{}") -> Model:
+  """A folder with this config.json."""
+  folder.mkdir(parents=True)
+  (folder / "config.json").write_text(text)
+  return Model(folder.name, folder)
 
 
 def test_every_released_model_is_complete_and_small() -> None:
   models = model_folders.models()
   assert model_folders.DEFAULT_MODEL in [model.name for model in models]
   for model in models:
-    assert {"config.json", "encoder.npz", "decoder.npz", "README.md"} <= {
-      file.name for file in model.folder.iterdir()
-    }
+    assert {"config.json", "README.md"} <= {file.name for file in model.folder.iterdir()}
     assert sum(file.stat().st_size for file in model.folder.iterdir()) < MAX_RELEASED_BYTES
-    arrays = archives.read_weights(model.folder)
-    assert {array.dtype for array in arrays.values()} == {np.dtype("float16")}
     assert model_folders.find(model.name) == model
-    assert folders.find_by_id(folders.model_id(model)) == model
+  assert model_folders.names() == [model.name for model in models]
 
 
-def test_every_released_model_loads_and_codes() -> None:
-  for model in model_folders.models():
-    codec = load(model.name)
-    assert codec.model_id == folders.model_id(model)
-    image = np.full([20, 20, 3], 128, np.uint8)
-    restored = codec.decompress(codec.compress(image, 2))
-    assert abs(restored.astype(int) - image).mean() < 40
+def test_a_folder_is_a_model(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+  model = _model(tmp_path / "run/model")
+  assert model_folders.find(model.folder) == model
+  monkeypatch.chdir(model.folder)
+  assert model_folders.find(".") == Model("model", pathlib.Path())
 
 
-def test_a_folder_is_a_model(tmp_path: pathlib.Path) -> None:
-  source = model_folders.find()
-  shutil.copytree(source.folder, tmp_path / "copy")
-  assert load(tmp_path / "copy").model_id == load().model_id
-  assert folders.entropy_coder_folder(model_folders.find(tmp_path / "copy")) is not None
+def test_a_released_model_comes_before_a_folder_of_its_name(
+  tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  _model(tmp_path / "mobile")
+  monkeypatch.chdir(tmp_path)
+  assert model_folders.find("mobile").folder.parent.name == "models"
+  assert model_folders.find("./mobile").folder == pathlib.Path("mobile")
 
 
-def test_a_model_may_have_no_entropy_coder(tmp_path: pathlib.Path) -> None:
-  shutil.copytree(model_folders.find().folder, tmp_path / "copy")
-  shutil.rmtree(tmp_path / "copy" / folders.ENTROPY_CODER_FOLDER)
-  assert folders.entropy_coder_folder(model_folders.find(tmp_path / "copy")) is None
+def test_earlier_models_are_found_for_their_files_only(
+  tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  new, old = _model(tmp_path / "models/new"), _model(tmp_path / "models/earlier/old")
+  _model(tmp_path / "unused/other")  # only the first of the places that has models counts
+  places = (tmp_path / "none", tmp_path / "models", tmp_path / "unused")
+  monkeypatch.setattr(model_folders, "_FOLDERS", places)
+  assert model_folders.models() == [new] and model_folders.names() == ["new"]
+  assert model_folders.earlier() == [old]
+  with pytest.raises(ModelError, match="^old: no such model or folder; released models: new$"):
+    model_folders.find("old")
 
 
-def test_what_is_missing_or_wrong_is_named(tmp_path: pathlib.Path) -> None:
+def test_without_models_the_line_says_so(
+  tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  monkeypatch.setattr(model_folders, "_FOLDERS", (tmp_path,))
+  assert model_folders.models() == model_folders.earlier() == []
+  with pytest.raises(ModelError, match="^mobile: no such model or folder; released models: none$"):
+    model_folders.find("mobile")
+
+
+def test_what_is_missing_is_named(tmp_path: pathlib.Path) -> None:
   with pytest.raises(ModelError, match="nope: no such model or folder; released models: .*resid"):
     model_folders.find("nope")
   with pytest.raises(ModelError, match="without config.json"):
     model_folders.find(tmp_path)
-  (tmp_path / "config.json").write_text("{")
-  with pytest.raises(ConfigError, match="config.json: the configuration is not JSON"):
-    load(tmp_path)
-  (tmp_path / "config.json").write_text(json.dumps({"depth": 3}))
-  with pytest.raises(ConfigError, match="config.json: unknown key 'depth'"):
-    load(tmp_path)
-  (tmp_path / "config.json").write_text(RecurrentConfig().to_json())
-  with pytest.raises(ModelError, match="has no encoder.npz"):
-    load(tmp_path)
-  (tmp_path / "encoder.npz").write_bytes(b"PK not really")
-  with pytest.raises(ModelError, match="encoder.npz: is not an archive of weights"):
-    load(tmp_path)
+  with pytest.raises(ModelError, match="config.json: cannot be read"):
+    model_folders.read_text(Model("gone", tmp_path))
+  (tmp_path / "config.json").write_bytes(b"\xff")
+  with pytest.raises(ModelError, match="config.json: cannot be read"):
+    model_folders.read_text(Model("binary", tmp_path))
 
 
-def test_unknown_id_lists_the_known_ones() -> None:
-  with pytest.raises(ModelError, match="0102030405060708, which is not among: .*residual_gru"):
-    folders.find_by_id(bytes(range(1, 9)))
+@pytest.mark.parametrize(
+  "text,codec", [("{}", "recurrent"), ('{"codec": "x"}', "x"), ("[1]", "recurrent")]
+)
+def test_a_model_says_whose_weights_it_has(tmp_path: pathlib.Path, text: str, codec: str) -> None:
+  assert model_folders.codec_of(_model(tmp_path / "m", text)) == codec
 
 
-def test_the_registry_needs_no_tensorflow() -> None:
+def test_a_configuration_that_is_no_json_is_refused(tmp_path: pathlib.Path) -> None:
+  with pytest.raises(ConfigError, match="config.json: is not JSON: "):
+    model_folders.codec_of(_model(tmp_path / "m", "{"))
+
+
+def test_a_copy_is_the_same_codec_and_may_name_it(tmp_path: pathlib.Path) -> None:
+  shutil.copytree(model_folders.find("mobile").folder, tmp_path / "copy")
+  file = tmp_path / "copy/config.json"
+  file.write_text(json.dumps({"codec": "recurrent", **json.loads(file.read_text())}))
+  codec, mobile = compression.load(tmp_path / "copy"), compression.load("mobile")
+  assert (codec.name, codec.model_id) == ("copy", mobile.model_id)
+
+
+def test_it_needs_nothing_but_the_standard_library() -> None:
   code = (
     "import sys; from compression.codecs import model_folders;"
-    "from compression.codecs.recurrent import folders; folders.model_id(model_folders.find());"
-    "assert 'tensorflow' not in sys.modules"
+    "model_folders.codec_of(model_folders.find());"
+    "assert not {'tensorflow', 'numpy'} & set(sys.modules)"
   )
-  subprocess.run([sys.executable, "-c", code], check=True, cwd=pathlib.Path(__file__).parents[2])
+  subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

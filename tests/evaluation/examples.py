@@ -1,36 +1,10 @@
-"""A codec that is quick, and rows as an evaluation makes them."""
+"""Rows as an evaluation makes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
-from compression.codecs.base import Codec
-from compression.common.errors import ImageError
 from compression.evaluation.points import Point
-
-
-class Quantizer(Codec):
-  """Pixels rounded to multiples of 64 / setting, one byte each."""
-
-  name = "quantizer"
-  settings = (1, 2, 4)
-  identity = "first"
-
-  def encode(self, image: np.ndarray, setting: float) -> bytes:
-    """The size, then the pixels."""
-    if image.shape[0] > 200:
-      raise ImageError("is too high")
-    step = int(64 // setting)
-    pixels = (image // step * step).astype(np.uint8)
-    return np.array(image.shape[:2], "<u2").tobytes() + pixels.tobytes()
-
-  def decode(self, data: bytes) -> np.ndarray:
-    """The pixels."""
-    height, width = np.frombuffer(data[:4], "<u2")
-    return np.frombuffer(data[4:], np.uint8).reshape(height, width, 3)
-
 
 KODAK = [f"kodim{number:02d}.png" for number in range(1, 25)]
 

@@ -12,7 +12,7 @@ from compression import metrics
 from compression.common.errors import ImageError
 from compression.evaluation.points import MIN_SIDE, Point, measure
 from compression.evaluation.results import to_csv
-from tests.evaluation.examples import Quantizer
+from tests.codecs.examples import Quantizer
 
 
 def test_a_row_holds_the_measures_of_the_decoded_image(photo: np.ndarray) -> None:
@@ -59,8 +59,8 @@ def test_an_image_that_cannot_be_measured_is_named(photo: np.ndarray) -> None:
 
 def test_a_codec_that_gives_back_another_size_is_named(photo: np.ndarray) -> None:
   class Cropper(Quantizer):
-    def decode(self, data: bytes) -> np.ndarray:
-      return super().decode(data)[:-1]
+    def decompress(self, data: bytes, /) -> np.ndarray:
+      return super().decompress(data)[:-1]
 
   with pytest.raises(ImageError, match=r"^a.png: quantizer: .*same shape"):
     measure(Cropper(), "a.png", photo[:40, :40])

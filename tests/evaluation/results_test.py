@@ -10,7 +10,7 @@ import pytest
 from compression.common.errors import OutputError
 from compression.evaluation.points import Point
 from compression.evaluation.results import Results, describe_run, read_points
-from tests.evaluation.examples import Quantizer
+from tests.codecs.examples import Quantizer
 
 
 def _rows(image: str, codec: str = "quantizer", first: float = 30.0) -> list[Point]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from compression.codecs.base import Options
 from compression.codecs.pillow import PillowCodec
 from compression.common.errors import CompressionError, ImageError
 from compression.evaluation import runner
@@ -45,13 +46,13 @@ def test_a_task_gives_the_rows_of_its_photo_and_codec(
   tmp_path: pathlib.Path, photo: np.ndarray
 ) -> None:
   Image.fromarray(photo[:40, :50]).save(tmp_path / "b.png")
-  task = runner.Task(tmp_path / "b.png", "jpeg444", "float32")
+  task = runner.Task(tmp_path / "b.png", "jpeg444", Options())
   there = runner._measure(task, threads=1)
   here = measure(PillowCodec("jpeg444"), "b.png", photo[:40, :50])
   assert [point[:8] for point in here] == [point[:8] for point in there]
 
 
 def test_a_photo_that_is_gone_is_one_line(tmp_path: pathlib.Path) -> None:
-  task = runner.Task(tmp_path / "gone.png", "jpeg420", "float32")
+  task = runner.Task(tmp_path / "gone.png", "jpeg420", Options())
   with pytest.raises(ImageError, match="gone.png: no such file"):
     list(runner.run([task], jobs=1))

@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from compression.codecs import registry
+from compression.codecs.base import Options
 from compression.common import timing
 from compression.common.errors import OutputError
 from compression.evaluation import throughput
 from compression.evaluation.means import means
 from compression.evaluation.throughput import Throughput
+from tests import programs
 from tests.evaluation.examples import curve
+from tests.shared import work_here
 
 
 def test_the_setting_is_the_nearest_to_half_a_bit() -> None:
@@ -29,11 +33,27 @@ def test_a_codec_is_measured_with_one_thread_and_with_all(
   files = [tmp_path / f"{size}.png" for size in (40, 60)]
   for file in files:
     Image.fromarray(photo[: int(file.stem), :100]).save(file)
-  rows = throughput.measure("jpeg420", "jpeg420", 50, files, "float32")
+  rows = throughput.measure("jpeg420", "jpeg420", 50, files, Options())
   assert [row.threads for row in rows] == [1, os.cpu_count()]
   for row in rows:
     assert (row.codec, row.setting, row.machine) == ("jpeg420", 50, throughput.machine())
     assert row.encode_seconds > 0 and row.decode_seconds > 0
+
+
+def test_a_codec_is_found_by_what_was_asked_for(
+  tmp_path: pathlib.Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  Image.fromarray(photo[:20, :30]).save(tmp_path / "a.png")
+  work_here(monkeypatch)
+  found, find = [], registry.find
+  monkeypatch.setattr(
+    registry, "find", lambda name, options: found.append((name, options)) or find(name, options)
+  )
+  wanted = f"{programs.ROOT}/tests/codecs/examples.py:Planes"
+  options = Options("mixed_bfloat16")
+  rows = throughput.measure("planes", wanted, 3, [tmp_path / "a.png"], options)
+  assert [(row.codec, row.setting) for row in rows] == [("planes", 3)] * 2
+  assert found == [(wanted, options._replace(threads=threads)) for threads in (1, 0)]
 
 
 def test_seconds_are_for_a_megapixel(
@@ -41,7 +61,7 @@ def test_seconds_are_for_a_megapixel(
 ) -> None:
   Image.fromarray(photo[:50, :100]).save(tmp_path / "a.png")
   monkeypatch.setattr(timing, "measure", lambda function, repeat: 2.0)
-  found = throughput._measure("jpeg420", 50, [tmp_path / "a.png"], "float32", 1)
+  found = throughput._measure("jpeg420", 50, [tmp_path / "a.png"], Options(threads=1))
   assert found == pytest.approx((400, 400))  # of 0.005 megapixels
 
 

@@ -53,13 +53,13 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
   """
 
   setting_name = "iterations"
-  default_setting = DEFAULT_ITERATIONS
   suffix = ".rnic"
 
   def __init__(self, model: Model):
     super().__init__(model)
     self.config: RecurrentConfig = folders.read_config(model)
     self.settings = range(1, self.config.iterations + 1)
+    self.default_setting = min(DEFAULT_ITERATIONS, self.config.iterations)
     self.coder_folder = folders.entropy_coder_folder(model)
     self._options = Options()
     self._prepared: set[tuple[int, ...]] = set()
@@ -84,6 +84,7 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
     codec.name, codec.folder = name, pathlib.Path()
     codec.config = network.config
     codec.settings = range(1, network.config.iterations + 1)
+    codec.default_setting = min(DEFAULT_ITERATIONS, network.config.iterations)
     codec.coder_folder = coder_folder
     codec._options = Options()
     codec._prepared = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 import struct
 import warnings
 import zlib
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 import compression
+from compression.codecs import model_folders, targets
+from compression.codecs.base import Options
 from compression.codecs.recurrent import tiling
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import RecurrentConfig
@@ -20,13 +23,14 @@ from compression.entropy.bits.learned import LearnedCoder
 from compression.formats import rnic
 from compression.images.photos import read_photo
 from compression.metrics import psnr
+from tests import shared
 from tests.near import assert_near_pixels
 
 
 @pytest.fixture(scope="module")
 def codec() -> RecurrentCodec:
   """The smaller of the released models."""
-  return compression.load("mobile")
+  return shared.mobile()
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +61,12 @@ def _forged(data: bytes, **fields: int) -> bytes:
     struct.pack_into(kind, header, offset, value)
   struct.pack_into("<I", header, 28, zlib.crc32(bytes(header[:28])))
   return bytes(header) + data[rnic.HEADER_BYTES :]
+
+
+def _small() -> RecurrentCodec:
+  """Of random weights, and not installed."""
+  network = RecurrentNetwork(RecurrentConfig(width=1 / 32, iterations=3))
+  return RecurrentCodec.of_network("other", network, b"12345678")
 
 
 @pytest.mark.parametrize("height,width", [(1, 1), (1, 40), (17, 1), (16, 16), (33, 47), (100, 31)])
@@ -91,7 +101,7 @@ def test_quality_rises_and_bytes_are_as_promised(
   packed = codec.compress(large_crop, 16, entropy_coder="none")
   assert len(packed) * 8 / pixels == pytest.approx(2.0, rel=0.01)
   assert len(data) < 0.92 * len(packed)
-  quality = [float(psnr(large_crop, decoded.image)) for decoded in codec.progressive(data)]
+  quality = [float(psnr(large_crop, image)) for image in codec.progressive(data)]
   assert len(quality) == 16
   assert quality[0] > 22
   assert all(later > earlier for earlier, later in zip(quality[:8], quality[1:9]))
@@ -102,7 +112,7 @@ def test_a_prefix_is_the_file_of_fewer_iterations(
   codec: RecurrentCodec, small_photo: np.ndarray, data: bytes
 ) -> None:
   for iterations in (1, 2, 4):
-    assert rnic.prefix(data, iterations) == codec.compress(small_photo, iterations)
+    assert codec.prefix(data, iterations) == codec.compress(small_photo, iterations)
     fewer = codec.decompress(codec.compress(small_photo, iterations))
     assert_near_pixels(codec.decompress(data, iterations), fewer)
 
@@ -110,7 +120,7 @@ def test_a_prefix_is_the_file_of_fewer_iterations(
 def test_decoding_is_repeatable_and_progressive_ends_at_decompress(
   codec: RecurrentCodec, data: bytes
 ) -> None:
-  steps = [decoded.image for decoded in codec.progressive(data)]
+  steps = list(codec.progressive(data))
   assert_near_pixels(steps[-1], codec.decompress(data))
   assert_near_pixels(steps[2], codec.decompress(data, 3))
 
@@ -123,9 +133,14 @@ def test_a_cut_file_decodes_to_its_last_whole_layer_and_says_so(
     whole = sum(end <= cut for end in ends)
     with pytest.warns(UserWarning, match=f"cut short: {whole} of 5"):
       image = codec.decompress(data[:cut])
+    assert f"cut short: {whole} of 5" in str(codec.damage(data[:cut]))
+    assert codec.ends(data[:cut]) == list(ends[:whole]) and codec.written(data[:cut]) == range(1, 6)
+    assert len(list(codec.progressive(data[:cut]))) == whole
     assert_near_pixels(image, codec.decompress(data, whole))
-  with pytest.raises(FormatError, match="cut short"):
-    codec.decompress(data[: ends[0] - 1])
+  assert codec.damage(data) is None
+  for refusing in (codec.decompress, codec.damage):
+    with pytest.raises(FormatError, match="cut short"):
+      refusing(data[: ends[0] - 1])
 
 
 def test_damage_is_refused_but_layers_before_it_decode(codec: RecurrentCodec, data: bytes) -> None:
@@ -137,6 +152,8 @@ def test_damage_is_refused_but_layers_before_it_decode(codec: RecurrentCodec, da
   with warnings.catch_warnings():
     warnings.simplefilter("error")  # nothing that was asked for is missing
     assert_near_pixels(codec.decompress(bytes(broken), 3), codec.decompress(data, 3))
+  assert codec.prefix(bytes(broken), 3) == codec.prefix(data, 3)
+  assert "layer 4 of 5 is damaged" in str(codec.damage(bytes(broken)))
   with pytest.raises(FormatError, match="4 iterations were asked for"):
     codec.decompress(bytes(broken), 4)
 
@@ -158,7 +175,7 @@ def test_hostile_sizes_are_refused_before_memory_is_taken(
 
 
 def test_the_wrong_model_is_refused_by_name(codec: RecurrentCodec, data: bytes) -> None:
-  other = RecurrentCodec("other", RecurrentNetwork(RecurrentConfig(width=1 / 16)), b"12345678")
+  other = _small()
   with pytest.raises(ModelError, match="made with model mobile; this is other"):
     other.decompress(data)
   foreign = other.compress(np.zeros([8, 8, 3], np.uint8), 1)
@@ -183,24 +200,19 @@ def test_tiles_are_recorded_and_leave_no_seam(
   seams = np.r_[error[126:130].ravel(), error[254:258].ravel()].mean()
   assert seams < 1.3 * error.mean()
   steps = list(codec.progressive(tiled))
-  assert_near_pixels(steps[-1].image, restored)
+  assert_near_pixels(steps[-1], restored)
 
 
 def test_targets(codec: RecurrentCodec, small_photo: np.ndarray) -> None:
-  result = codec.compress_to_size(small_photo, 1000)
-  assert len(result.data) <= 1000 and result.note is None
-  assert len(codec.compress(small_photo, result.iterations + 1)) > 1000
-  result = codec.compress_to_size(small_photo, 10)
-  assert result.iterations == 1 and "more than the target" in str(result.note)
-  assert codec.compress_to_size(small_photo, 10**9).iterations == 16
+  found = targets.to_size(codec, small_photo, 1000)
+  assert len(found.data) <= 1000 and found.note is None
+  assert len(codec.compress(small_photo, found.setting + 1)) > 1000
+  assert found.data == codec.compress(small_photo, found.setting)
 
-  result = codec.compress_to_quality(small_photo, psnr, 27.0)
-  reached = codec.decompress(result.data)
-  assert float(psnr(small_photo, reached)) >= 27.0
-  fewer = codec.decompress(result.data, result.iterations - 1)
-  assert float(psnr(small_photo, fewer)) < 27.0
-  result = codec.compress_to_quality(small_photo, psnr, 99.0)
-  assert result.iterations == 16 and "not reached" in str(result.note)
+  found = targets.to_quality(codec, small_photo, psnr, 27.0)
+  assert found.data == codec.compress(small_photo, found.setting)
+  assert float(psnr(small_photo, codec.decompress(found.data))) >= 27.0
+  assert float(psnr(small_photo, codec.decompress(found.data, int(found.setting) - 1))) < 27.0
 
 
 def test_a_target_with_tiles_is_judged_on_what_the_decoder_makes(
@@ -209,7 +221,7 @@ def test_a_target_with_tiles_is_judged_on_what_the_decoder_makes(
   monkeypatch.setattr(tiling, "HALO_BLOCKS", 2)
   monkeypatch.setattr(tiling, "_PIXELS_AT_WIDTH_1", 128 * 128 * codec.config.width)
   image = np.ascontiguousarray(photo[30:160, 150:280])
-  result = codec.compress_to_quality(image, psnr, 26.0)
+  result = targets.to_quality(codec, image, psnr, 26.0)
   assert rnic.read_header(result.data).tile
   assert float(psnr(image, codec.decompress(result.data))) >= 26.0
 
@@ -268,7 +280,7 @@ def test_a_file_of_other_tables_is_refused(codec: RecurrentCodec, data: bytes) -
 def test_a_model_without_an_entropy_coder_packs_its_bits(
   codec: RecurrentCodec, small_photo: np.ndarray, data: bytes
 ) -> None:
-  bare = RecurrentCodec("bare", codec.model, codec.model_id)
+  bare = RecurrentCodec.of_network("bare", codec.network, codec.model_id)
   packed = bare.compress(small_photo, 2)
   assert packed == codec.compress(small_photo, 2, entropy_coder="none")
   with pytest.raises(ModelError, match="model bare has no entropy coder; use 'none'"):
@@ -288,11 +300,83 @@ def test_a_small_file_of_a_huge_image_is_refused_at_once(
 def test_targets_count_the_bytes_after_entropy_coding(
   codec: RecurrentCodec, large_crop: np.ndarray
 ) -> None:
-  packed = codec.compress_to_size(large_crop, 2300, entropy_coder="none")
-  learned = codec.compress_to_size(large_crop, 2300)
+  plain = RecurrentCodec.of_network("plain", codec.network, codec.model_id, codec.coder_folder)
+  plain.configure(Options(entropy_coder="none"))
+  packed = targets.to_size(plain, large_crop, 2300)
+  learned = targets.to_size(codec, large_crop, 2300)
+  assert rnic.read_header(packed.data).entropy_coder == 0
   assert len(packed.data) <= 2300 and len(learned.data) <= 2300
-  assert learned.iterations > packed.iterations
-  assert len(codec.compress(large_crop, learned.iterations + 1)) > 2300
+  assert learned.setting > packed.setting
+  assert len(codec.compress(large_crop, learned.setting + 1)) > 2300
+
+
+# What programs and evaluations ask
+
+
+def test_settings_are_iterations() -> None:
+  mobile, small = compression.load("mobile"), _small()
+  assert list(mobile.settings) == list(range(1, 17)) and list(small.settings) == [1, 2, 3]
+  assert (mobile.default_setting, small.default_setting) == (8, 3)
+  assert [mobile.say(count) for count in (1, 8)] == ["1 iteration", "8 iterations"]
+  assert mobile.nominal_bpp(np.zeros([50, 45, 3], np.uint8), 7) == pytest.approx(
+    7 * 4 * 3 * 32 / (50 * 45)
+  )
+
+
+def test_what_a_file_says_needs_no_weights(data: bytes, small_photo: np.ndarray) -> None:
+  assert RecurrentCodec.recognises(data) and not RecurrentCodec.recognises(b"\x89PNG")
+  assert RecurrentCodec.model_of(data) == model_folders.find("mobile")
+  assert RecurrentCodec.written(data) == range(1, 6)
+  assert RecurrentCodec.ends(data) == list(rnic.layer_ends(data))
+  assert RecurrentCodec.prefix(data, 2.0) == rnic.prefix(data, 2)
+  assert RecurrentCodec.damage(data) is None
+  described = RecurrentCodec.describe(data)
+  assert (described.height, described.width) == small_photo.shape[:2]
+
+
+def test_weights_are_read_when_they_are_needed(tmp_path: pathlib.Path) -> None:
+  (tmp_path / "config.json").write_text(RecurrentConfig().to_json())
+  codec = RecurrentCodec(model_folders.find(tmp_path))  # there are none
+  assert list(codec.settings) == list(range(1, 17))
+  with pytest.raises(ImageError):
+    codec.compress(np.zeros([4, 4], np.uint8))
+  for call in (codec.load, lambda: codec.compress(np.zeros([4, 4, 3], np.uint8))):
+    with pytest.raises(ModelError, match="has no encoder.npz"):
+      call()
+
+
+def test_steps_are_the_files_and_images_of_each_iteration(small_photo: np.ndarray) -> None:
+  codec, image = _small(), small_photo[:33, :40]
+  steps = list(codec.steps(image))
+  assert [step.setting for step in steps] == [1, 2, 3]
+  for step in steps:  # after the last: each remembers its own
+    assert step.file() == codec.compress(image, step.setting)
+    assert_near_pixels(step.image, codec.decompress(step.file()))
+
+
+def test_an_image_of_a_size_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+  codec, compressed = _small(), []
+  compress = codec.compress
+  monkeypatch.setattr(
+    codec, "compress", lambda image, count: compressed.append(count) or compress(image, count)
+  )
+  for side in (16, 16, 20, 16):
+    codec.prepare(np.zeros([side, 16, 3], np.uint8))
+  assert compressed == [2, 2]
+
+
+def test_the_identity_changes_with_any_of_the_model_s_files(tmp_path: pathlib.Path) -> None:
+  folder = tmp_path / "copy"
+  shutil.copytree(model_folders.find("mobile").folder, folder)
+  released = compression.load("mobile")
+  copy = compression.load(folder)
+  assert (copy.name, copy.identity) == ("copy", released.identity)
+  assert compression.load(folder, "mixed_bfloat16").identity != released.identity
+  (folder / "training/more.json").write_text("{}")  # does not change what it codes
+  assert compression.load(folder).identity == released.identity
+  coder = next((folder / "entropy_coder").glob("*.npz"))
+  coder.write_bytes(coder.read_bytes() + b"x")
+  assert compression.load(folder).identity != released.identity
 
 
 FIRST_WEIGHTS_PSNR = (
