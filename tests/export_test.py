@@ -24,32 +24,52 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 _start = functools.partial(programs.start, "compression.export")
-_export = functools.partial(programs.run, "compression.export")
-_fails = functools.partial(programs.fails, "compression.export")
+_export = functools.partial(programs.call, "compression.export")
+_fails = functools.partial(programs.refuses, "compression.export")
 
 
 @pytest.mark.slow
-def test_a_model_is_exported_and_kept_until_another_is_whole(
+def test_all_formats_are_exported_and_kept_until_another_export_is_whole(
   tmp_path: pathlib.Path, model: pathlib.Path
 ) -> None:
-  flags = [f"--model={model}", "--export_dir=some/export", "--format=saved_model"]
-  status, out, err = _export(tmp_path, *flags)
+  photos = tmp_path / "photos"
+  photos.mkdir()
+  for number, size in enumerate([(300, 40), (31, 257), (700, 600)]):  # cut and padded to one size
+    noise = np.random.default_rng(number).integers(0, 256, [*size, 3], np.uint8)
+    Image.fromarray(noise).save(photos / f"{number}.png")
+  flags = [f"--model={model}", "--export_dir=some/export", f"--photos={photos}"]
+  status, out, err = programs.run("compression.export", tmp_path, "--format=all", *flags)
   assert (status, err) == (0, "")
   export = tmp_path / "some/export"
-  for name, line in zip(("decoder", "encoder"), out.splitlines()):
-    size = sum(file.stat().st_size for file in (export / name).rglob("*") if file.is_file())
-    assert line == f"some/export/{name}: {size} bytes"
+  files = ["decoder.json", *(f"decoder_{name}.tflite" for name in sorted(VARIANTS))]
+  names = ["decoder", "encoder", *(f"tflite/{name}" for name in files)]
+  for name, line in zip(names, out.splitlines()):
+    written = [path for path in (export / name, *(export / name).rglob("*")) if path.is_file()]
+    assert line == f"some/export/{name}: {sum(path.stat().st_size for path in written)} bytes"
+  assert len(out.splitlines()) == len(names)
+  for name in ("decoder", "encoder"):
     assert (export / name / "1/saved_model.pb").is_file()
     assert (export / name / "1/assets.extra/tf_serving_warmup_requests").is_file()
-  assert len(out.splitlines()) == 2
   assert os.listdir(tmp_path / "some") == ["export"]  # nothing temporary
 
   _fails(tmp_path, "some/export: exists already; --overwrite replaces it", *flags)
 
   (export / "encoder/1/saved_model.pb").write_bytes(b"old")
-  process = _start(tmp_path, *flags, "--overwrite")
+  process = _start(tmp_path, *flags, "--overwrite", "--format=saved_model")
   _interrupt(process, tmp_path / "some", signal.SIGTERM)
   assert (export / "encoder/1/saved_model.pb").read_bytes() == b"old"
+
+  # An export replaces all of another one, also where something is missing.
+  shutil.rmtree(export / "encoder")
+  status, out, err = _export(
+    tmp_path, "--format=tflite", "--variants=float16", "--overwrite", *flags
+  )
+  assert (status, err) == (0, "")
+  assert [line.partition(":")[0] for line in out.splitlines()] == [
+    "some/export/tflite/decoder.json",
+    "some/export/tflite/decoder_float16.tflite",
+  ]
+  assert os.listdir(export) == ["tflite"]
 
 
 def test_what_is_wrong_is_one_line(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
@@ -81,33 +101,6 @@ def test_what_is_wrong_with_variants_and_photos_is_one_line(
   _fails(tmp_path, "no.jpg", "--photos=no.jpg", "--variants=int8", *flags)
 
 
-@pytest.mark.slow
-def test_all_formats_in_one_folder(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
-  photos = tmp_path / "photos"
-  photos.mkdir()
-  for number, size in enumerate([(300, 40), (31, 257), (700, 600)]):  # cut and padded to one size
-    noise = np.random.default_rng(number).integers(0, 256, [*size, 3], np.uint8)
-    Image.fromarray(noise).save(photos / f"{number}.png")
-  flags = [f"--model={model}", "--export_dir=export", f"--photos={photos}"]
-  status, out, err = _export(tmp_path, "--format=all", *flags)
-  assert (status, err) == (0, "")
-  names = [line.partition(":")[0] for line in out.splitlines()]
-  files = ["decoder.json", *(f"decoder_{name}.tflite" for name in sorted(VARIANTS))]
-  expected = ["decoder", "encoder", *(f"tflite/{name}" for name in files)]
-  assert names == [f"export/{name}" for name in expected]
-  assert all((tmp_path / name).exists() for name in names)
-
-  # An export replaces all of another one, also where something is missing.
-  shutil.rmtree(tmp_path / "export/encoder")
-  status, out, _ = _export(tmp_path, "--format=tflite", "--variants=float16", "--overwrite", *flags)
-  assert status == 0
-  assert [line.partition(":")[0] for line in out.splitlines()] == [
-    "export/tflite/decoder.json",
-    "export/tflite/decoder_float16.tflite",
-  ]
-  assert os.listdir(tmp_path / "export") == ["tflite"]
-
-
 def test_a_damaged_model_leaves_nothing(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
   broken = tmp_path / "broken"
   shutil.copytree(model, broken)
@@ -127,13 +120,31 @@ def _interrupt(process: subprocess.Popen, folder: pathlib.Path, number: int) -> 
   assert not list(folder.glob(".*")), "something temporary is left"
 
 
-@pytest.mark.slow
+# The program, with an export that writes part of its files and goes on for ever.
+SLOW_EXPORT = """
+import pathlib, runpy, sys, time, types
+
+def export(codec, folder):
+  (folder / "encoder/1/variables").mkdir(parents=True)
+  (folder / "encoder/1/variables/part").write_text("half a")
+  while True:
+    time.sleep(1)
+
+module = types.ModuleType("compression.exporting.saved_model")
+module.export = export
+sys.modules[module.__name__] = module
+runpy.run_module("compression.export", run_name="__main__", alter_sys=True)
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_export_leaves_no_half_written_folder(
   tmp_path: pathlib.Path, model: pathlib.Path, number: int
 ) -> None:
+  (tmp_path / "slow_export.py").write_text(SLOW_EXPORT)
   flags = [f"--model={model}", "--export_dir=export"]
-  _interrupt(_start(tmp_path, *flags), tmp_path, number)
+  process = programs.start(str(tmp_path / "slow_export.py"), tmp_path, *flags)
+  _interrupt(process, tmp_path, number)
   assert not (tmp_path / "export").exists()
   if number == signal.SIGKILL:  # what it left is in nobody's way
     status, _, err = _export(tmp_path, *flags, "--format=tflite", "--variants=float32")

@@ -15,6 +15,7 @@ at once. Sums of zeros and ones are exact in float32.
 from __future__ import annotations
 
 import binascii
+import functools
 import zlib
 
 import numpy as np
@@ -143,6 +144,7 @@ def _row(register: int) -> np.ndarray:
   return np.array([register >> bit & 1 for bit in range(_REGISTER)], np.float32)
 
 
+@functools.cache
 def _message_matrix() -> np.ndarray:
   """float32 [8 * 64, 48]: what each bit of a piece, in the order of `unpack`, contributes."""
   bits = packing.BYTE * _PIECE
@@ -150,6 +152,7 @@ def _message_matrix() -> np.ndarray:
   return np.stack([_row(_feed(message, 0)) for message in messages])
 
 
+@functools.cache
 def _zeros_matrix(count: int) -> np.ndarray:
   """float32 [48, 48]: what `count` bytes of zeros make of each bit of a register."""
   return np.stack([_row(_feed(bytes(count), 1 << bit)) for bit in range(_REGISTER)])

@@ -31,6 +31,7 @@ import tensorflow as tf
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import DEFAULT_ITERATIONS
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
+from compression.codecs.recurrent.runner import Steps
 from compression.common.errors import OutputError
 from compression.exporting import checks, loops, packing, photos, rnic, warmup
 
@@ -48,8 +49,9 @@ def export(codec: RecurrentCodec, folder: pathlib.Path) -> None:
   Raises:
     OutputError: if they cannot be written.
   """
-  encoder, decoder = EncoderModule(codec), DecoderModule(codec)
-  requests = warmup.requests(encoder, decoder, codec.config)
+  steps = Steps(codec.network)
+  encoder, decoder = EncoderModule(codec, steps), DecoderModule(codec, steps)
+  requests = warmup.requests(codec.config, codec.model_id)
   for name, module in (("encoder", encoder), ("decoder", decoder)):
     target = folder / name / VERSION
     signatures = {key: getattr(module, key) for key in module.SIGNATURES}
@@ -66,14 +68,14 @@ class EncoderModule(tf.Module):
 
   SIGNATURES = ("encode", "encode_bytes")
 
-  def __init__(self, codec: RecurrentCodec):
+  def __init__(self, codec: RecurrentCodec, steps: Steps):
     super().__init__(name="encoder")
-    model, config = codec.model, codec.config
-    self.weights = list(model.variables)  # the encoder decodes, too, to see what is missing
+    config = codec.config
+    self.weights = list(codec.network.variables)  # the encoder decodes, too, to see what is missing
     default = tf.constant(min(DEFAULT_ITERATIONS, config.iterations))
 
     def bits_in_bytes(image: tf.Tensor, iterations: tf.Tensor) -> tf.Tensor:
-      bits = loops.encode(model, packing.pad_to_blocks(image), iterations)
+      bits = loops.encode(steps, packing.pad_to_blocks(image), iterations)
       return tf.transpose(packing.pack(bits), [1, 0, 2, 3, 4])
 
     def encode(image: tf.Tensor, iterations: tf.Tensor = default) -> dict[str, tf.Tensor]:
@@ -98,8 +100,8 @@ class EncoderModule(tf.Module):
       return {"codes_bytes": _each(encode_one, image_bytes)}
 
     files = tf.TensorSpec([None], tf.string, "image_bytes")
-    self.encode = tf.function(encode, input_signature=[_IMAGE, _ITERATIONS])
-    self.encode_bytes = tf.function(encode_bytes, input_signature=[files, _ITERATIONS])
+    self.encode = _function(encode, [_IMAGE, _ITERATIONS])
+    self.encode_bytes = _function(encode_bytes, [files, _ITERATIONS])
 
 
 class DecoderModule(tf.Module):
@@ -107,11 +109,13 @@ class DecoderModule(tf.Module):
 
   SIGNATURES = ("decode", "decode_all", "decode_bytes")
 
-  def __init__(self, codec: RecurrentCodec):
+  def __init__(self, codec: RecurrentCodec, steps: Steps):
     super().__init__(name="decoder")
-    model, config = codec.model, codec.config
-    estimator = model.gain_estimator
-    self.weights = model.decoder.variables + ([] if estimator is None else estimator.variables)
+    config = codec.config
+    estimator = codec.network.gain_estimator
+    self.weights = codec.network.decoder.variables + (
+      [] if estimator is None else estimator.variables
+    )
     depth = config.bits // packing.BYTE
 
     def checked(packed: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
@@ -132,26 +136,31 @@ class DecoderModule(tf.Module):
       return packing.unpack(tf.transpose(packed, [1, 0, 2, 3, 4]))
 
     def decode(codes: tf.Tensor, shape: tf.Tensor) -> dict[str, tf.Tensor]:
-      images = loops.decode(model, checked(codes, shape))
+      images = loops.decode(steps, checked(codes, shape))
       return {"image": images[:, : shape[0], : shape[1]]}
 
     def decode_all(codes: tf.Tensor, shape: tf.Tensor) -> dict[str, tf.Tensor]:
-      images = loops.decode_all(model, checked(codes, shape))[:, :, : shape[0], : shape[1]]
+      images = loops.decode_all(steps, checked(codes, shape))[:, :, : shape[0], : shape[1]]
       return {"image": tf.transpose(images, [1, 0, 2, 3, 4])}
 
     def decode_bytes(codes_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
       def decode_one(file: tf.Tensor) -> tf.Tensor:
         image = rnic.read(file, config, codec.model_id)
-        pixels = loops.decode(model, packing.unpack(image.codes[:, tf.newaxis]))
+        pixels = loops.decode(steps, packing.unpack(image.codes[:, tf.newaxis]))
         return tf.io.encode_png(pixels[0, : image.height, : image.width])
 
       return {"image_bytes": _each(decode_one, codes_bytes)}
 
     packed = tf.TensorSpec([None, None, None, None, depth], tf.uint8, "codes")
     files = tf.TensorSpec([None], tf.string, "codes_bytes")
-    self.decode = tf.function(decode, input_signature=[packed, _SHAPE])
-    self.decode_all = tf.function(decode_all, input_signature=[packed, _SHAPE])
-    self.decode_bytes = tf.function(decode_bytes, input_signature=[files])
+    self.decode = _function(decode, [packed, _SHAPE])
+    self.decode_all = _function(decode_all, [packed, _SHAPE])
+    self.decode_bytes = _function(decode_bytes, [files])
+
+
+def _function(work: Any, signature: list[tf.TensorSpec]) -> Any:
+  """A function of the graph; what differs with a tensor's value says so without AutoGraph."""
+  return tf.function(work, signature, autograph=False)
 
 
 def _each(work: Any, files: tf.Tensor) -> tf.Tensor:

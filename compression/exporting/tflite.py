@@ -110,7 +110,7 @@ class DecoderStep(tf.Module):
 
   def __init__(self, codec: RecurrentCodec):
     super().__init__(name="decoder")
-    model = _copy(codec.model)
+    model = _copy(codec.network)
     framework, decoder = model.framework, model.decoder
     zeros = decoder.initial_states(tf.zeros([1, 1, 1, codec.config.bits]))
     of_cells = [
@@ -146,7 +146,7 @@ class DecoderStep(tf.Module):
       return {"image": tf.cast(tf.clip_by_value(pixels, 0, 255), tf.uint8), **out}
 
     specs = {state.name: _spec(state.depth, state.name) for state in self.states}
-    self.decode_step = tf.function(decode_step).get_concrete_function(
+    self.decode_step = tf.function(decode_step, autograph=False).get_concrete_function(
       _spec(codec.config.bits, "bits"), **specs
     )
 

@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import RecurrentConfig
+from compression.codecs.recurrent.config import BLOCK, RecurrentConfig
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
+from compression.exporting import packing
+from compression.formats import rnic
 
 FILE = pathlib.PurePath("assets.extra") / "tf_serving_warmup_requests"
 
@@ -40,19 +42,23 @@ Requests = Mapping[str, Mapping[str, tf.Tensor]]
 """Signature -> the inputs of a request."""
 
 
-def requests(encoder: Any, decoder: Any, config: RecurrentConfig) -> dict[str, Requests]:
-  """A request for each signature of the two modules of saved_model.py."""
+def requests(config: RecurrentConfig, model_id: bytes) -> dict[str, Requests]:
+  """A request for each signature of the two modules of saved_model.py: a grey image, any codes."""
+  layers, blocks = min(2, config.iterations), _SIDE // BLOCK
   image = tf.fill([1, _SIDE, _SIDE, IMAGE_DEPTH], tf.constant(_GREY, tf.uint8))
-  iterations = tf.constant(min(2, config.iterations))
-  encode = {"image": image, "iterations": iterations}
-  encode_bytes = {"image_bytes": tf.io.encode_png(image), "iterations": iterations}
-  decode = encoder.encode(**encode)
+  iterations = tf.constant(layers)
+  codes = np.zeros([1, layers, blocks, blocks, config.bits // packing.BYTE], np.uint8)
+  decode = {"codes": tf.constant(codes), "shape": tf.constant([_SIDE, _SIDE])}
+  file = rnic.write(rnic.Header(_SIDE, _SIDE, layers, model_id), [of.tobytes() for of in codes[0]])
   return {
-    "encoder": {"encode": encode, "encode_bytes": encode_bytes},
+    "encoder": {
+      "encode": {"image": image, "iterations": iterations},
+      "encode_bytes": {"image_bytes": tf.io.encode_png(image), "iterations": iterations},
+    },
     "decoder": {
       "decode": decode,
       "decode_all": decode,
-      "decode_bytes": encoder.encode_bytes(**encode_bytes),
+      "decode_bytes": {"codes_bytes": tf.constant([file])},
     },
   }
 

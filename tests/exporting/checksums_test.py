@@ -20,6 +20,7 @@ def both():
       checksums.layer_checks(header, layers),
     ),
     specs,
+    autograph=False,
   )
 
 

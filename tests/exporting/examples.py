@@ -6,6 +6,7 @@ import io
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from compression.codecs import model_folders
@@ -13,6 +14,11 @@ from compression.codecs.recurrent import archives, weights
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import RecurrentConfig
 from compression.codecs.recurrent.network import RecurrentNetwork
+from compression.codecs.recurrent.runner import Steps
+from compression.codecs.recurrent.tiled_runner import pad_to_blocks
+from compression.exporting.saved_model import DecoderModule, EncoderModule
+from compression.formats import rnic
+from tests.codecs.recurrent.examples import assert_bits
 
 WIDTH = 1 / 32
 """The smallest width that is allowed."""
@@ -33,7 +39,7 @@ def small_codec(**config: object) -> RecurrentCodec:
       gain = 1 if name.startswith("gain_estimator/") else _GAIN
       scale = gain / np.sqrt(np.prod(variable.shape[:-1]))
     variable.assign(rng.normal(0, scale, variable.shape))
-  return RecurrentCodec("small", model, MODEL_ID)
+  return RecurrentCodec.of_network("small", model, MODEL_ID)
 
 
 def save_small_model(folder: pathlib.Path, **config: object) -> pathlib.Path:
@@ -41,8 +47,41 @@ def save_small_model(folder: pathlib.Path, **config: object) -> pathlib.Path:
   folder.mkdir()
   codec = small_codec(**config)
   (folder / model_folders.CONFIG_FILE).write_text(codec.config.to_json())
-  archives.save_weights(weights.arrays_of(codec.model), folder)
+  archives.save_weights(weights.arrays_of(codec.network), folder)
   return folder
+
+
+def assert_codes(network: RecurrentNetwork, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
+  """Fails unless codes are those that the networks give images, as `assert_bits` tells.
+
+  Args:
+    images: uint8 [N, H, W, 3].
+    codes: uint8 [N, T, ceil(H / 16), ceil(W / 16), bits / 8].
+
+  Returns: what the networks make of the codes, uint8 [N, T, H, W, 3].
+  """
+  assert codes.dtype == np.uint8
+  x = network.to_x(np.stack([pad_to_blocks(image) for image in images]))
+  bits = np.unpackbits(np.swapaxes(codes, 0, 1), axis=-1).astype(bool)
+  decoded = network.to_pixels(assert_bits(network, x, bits)).numpy()
+  _, height, width, _ = images.shape
+  return np.swapaxes(decoded, 0, 1)[:, :, :height, :width]
+
+
+def codes_of(codec: RecurrentCodec, file: bytes) -> np.ndarray:
+  """The codes in a file without entropy coding, as `assert_codes` takes them: N is 1."""
+  header, payloads, *_ = rnic.read(file)
+  shape = (header.blocks_high, header.blocks_wide, codec.config.bits // 8)
+  return np.stack([np.frombuffer(layer, np.uint8).reshape(shape) for layer in payloads])[np.newaxis]
+
+
+def export_networks(codec: RecurrentCodec, folder: pathlib.Path) -> None:
+  """SavedModels with `encode` and `decode_all` alone: the networks, without what is around them."""
+  steps = Steps(codec.network)
+  encoder, decoder = EncoderModule(codec, steps), DecoderModule(codec, steps)
+  del encoder.encode_bytes, decoder.decode, decoder.decode_bytes
+  tf.saved_model.save(encoder, str(folder / "encoder/1"), {"encode": encoder.encode})
+  tf.saved_model.save(decoder, str(folder / "decoder/1"), {"decode_all": decoder.decode_all})
 
 
 def encoded(image: np.ndarray | Image.Image, kind: str = "PNG", **options: object) -> bytes:

@@ -20,9 +20,8 @@ from tests.exporting.examples import encoded
 @pytest.fixture(scope="module")
 def read():
   """A graph: file -> pixels."""
-  return tf.function(
-    lambda file: photos.read(file, RecurrentConfig()), [tf.TensorSpec([], tf.string)]
-  )
+  specs = [tf.TensorSpec([], tf.string)]
+  return tf.function(lambda file: photos.read(file, RecurrentConfig()), specs, autograph=False)
 
 
 @pytest.fixture(scope="module")

@@ -23,13 +23,17 @@ def write():
   """A graph: (codes, height, width) -> file."""
   side = tf.TensorSpec([], tf.int32)
   codes = tf.TensorSpec([None, None, None, DEPTH], tf.uint8)
-  return tf.function(lambda *image: rnic.write(rnic.Image(*image), MODEL_ID), [codes, side, side])
+  return tf.function(
+    lambda *image: rnic.write(rnic.Image(*image), MODEL_ID), [codes, side, side], autograph=False
+  )
 
 
 @pytest.fixture(scope="module")
 def read():
   """A graph: file -> rnic.Image."""
-  return tf.function(lambda file: rnic.read(file, CONFIG, MODEL_ID), [tf.TensorSpec([], tf.string)])
+  return tf.function(
+    lambda file: rnic.read(file, CONFIG, MODEL_ID), [tf.TensorSpec([], tf.string)], autograph=False
+  )
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from compression.exporting import tflite
 from tests import programs
 from tests.exporting.examples import save_small_model
 
-_run = functools.partial(programs.run, "tools.compare_tflite")
-_fails = functools.partial(programs.fails, "tools.compare_tflite")
+_run = functools.partial(programs.call, "tools.compare_tflite")
+_fails = functools.partial(programs.refuses, "tools.compare_tflite")
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from compression.exporting import tflite
 from compression.formats import rnic
 from tests.entropy.bits.examples import make_coder, make_model
 from tests.exporting.examples import small_codec
+from tests.near import assert_near_pixels
 
 ROOT = pathlib.Path(__file__).parents[2]
 TOOL = ROOT / "tools" / "tflite_decode.py"
@@ -124,8 +125,7 @@ def assert_as_the_api(
   """The images of iterations 1 to `count`, up to rounding."""
   assert list(found) == [f"photo_{number:02d}.png" for number in range(1, count + 1)]
   for image, expected in zip(found.values(), codec.progressive(data)):
-    assert image.shape == expected.image.shape
-    assert np.abs(image.astype(int) - expected.image).max() <= 1, expected.iterations
+    assert_near_pixels(image, expected)
 
 
 def forged(data: bytes, **fields: object) -> bytes:

@@ -9,8 +9,7 @@ import tensorflow as tf
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.runner import Runner
-
-TRACED = ("_encode_first", "_encode_next", "_decode_first", "_decode_next")
+from tests.codecs.recurrent.examples import assert_bits
 
 
 def pixels(height: int, width: int, seed: int = 1) -> np.ndarray:
@@ -18,7 +17,7 @@ def pixels(height: int, width: int, seed: int = 1) -> np.ndarray:
 
 
 def traces(runner: Runner) -> list[int]:
-  return [getattr(runner, name).experimental_get_tracing_count() for name in TRACED]
+  return [function.experimental_get_tracing_count() for function in runner.steps.functions]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -26,13 +25,12 @@ def test_it_gives_what_the_model_gives(framework, small_model):
   model = small_model(unit="gru", framework=framework, pixel_range=0.9)
   runner = Runner(model)
   image = pixels(32, 48)
-  expected = model(model.to_x(image[np.newaxis]))
   layers = list(runner.encode(image, 3, keep_last=True))
-  for layer, codes, x_hat in zip(layers, expected.codes, expected.images):
-    assert layer.bits.dtype == bool
-    np.testing.assert_array_equal(layer.bits, codes[0] > 0)
+  bits = np.stack([layer.bits for layer in layers])
+  expected = assert_bits(model, model.to_x(image[np.newaxis]), bits[:, np.newaxis])
+  for layer, x_hat in zip(layers, expected):
     np.testing.assert_allclose(layer.state.x_hat, x_hat, rtol=1e-4, atol=1e-5)
-  decoded = list(runner.decode(np.stack([layer.bits for layer in layers])))
+  decoded = list(runner.decode(bits))
   assert len(layers) == len(decoded) == 3
   for layer, state in zip(layers, decoded):
     tf.nest.map_structure(np.testing.assert_array_equal, layer.state, state)
@@ -46,11 +44,10 @@ def test_each_step_is_traced_once_for_all_sizes(unit, small_model):
   for height, width in ((32, 48), (16, 16), (48, 16), (16, 80)):
     image = pixels(height, width)
     layers = list(runner.encode(image, 3, keep_last=True))
-    states = list(runner.decode(np.stack([layer.bits for layer in layers])))
-    expected = model(model.to_x(image[np.newaxis]))
     bits = np.stack([layer.bits for layer in layers])
-    np.testing.assert_array_equal(bits, expected.codes[:, 0] > 0)
-    np.testing.assert_allclose(states[-1].x_hat, expected.images[-1], rtol=1e-4, atol=1e-5)
+    states = list(runner.decode(bits))
+    expected = assert_bits(model, model.to_x(image[np.newaxis]), bits[:, np.newaxis])
+    np.testing.assert_allclose(states[-1].x_hat, expected[-1], rtol=1e-4, atol=1e-5)
     assert runner.pixels(states[-1]).shape == image.shape
   assert traces(runner) == [1, 1, 1, 1]
 
