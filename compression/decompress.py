@@ -101,18 +101,18 @@ def _decode(
       raise FormatError(f"has {codec.say(written[-1])}; {_ITERATIONS.value} were asked for")
     data = codec.prefix(data, written[_ITERATIONS.value - 1])
   damage = codec.damage(data)
-  if damage is not None:
-    if _STRICT.value:
-      raise FormatError(damage)
-    program.warn(f"{source}: {damage}")
+  if damage is not None and _STRICT.value:
+    raise FormatError(damage)
   with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # the same, said above
+    warnings.simplefilter("ignore")  # the same, said below
     if _ALL_ITERATIONS.value:
       images = list(codec.progressive(data))
       held = written[: len(images)]
     else:
       images = [codec.decompress(data)]
       held = written[len(codec.ends(data)) - 1 :][:1]
+  if damage is not None:
+    program.warn(f"{source}: {damage}")
   return images, [f"{show(one)} of {show(written[-1])} {codec.setting_name}" for one in held]
 
 

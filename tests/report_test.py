@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
-import subprocess
 import sys
 
 import numpy as np
@@ -16,11 +16,12 @@ from compression.evaluation import means as means_lib
 from compression.evaluation import results
 from compression.metrics import psnr
 from compression.reporting.pictures import STORED_PSNR
+from tests import programs
+from tests.codecs.examples import Planes
 from tests.evaluation.examples import network
 from tests.exporting.examples import save_small_model
+from tests.near import assert_near_pixels
 from tests.reporting.examples import Parsed, read_picture
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 ITERATIONS = 2
 
@@ -41,25 +42,8 @@ def folder(tmp_path: pathlib.Path, photo: np.ndarray) -> pathlib.Path:
   return tmp_path
 
 
-def _report(folder: pathlib.Path, *flags: str, path: str = "") -> tuple[int, str, str]:
-  """Status, stdout and stderr; `path` comes before the packages."""
-  environment = {**os.environ, "PYTHONPATH": os.pathsep.join([path, str(ROOT)])}
-  environment["PYTHONDONTWRITEBYTECODE"] = "1"  # nothing beside what the program writes
-  environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
-  command = [sys.executable, "-m", "compression.report", *flags]
-  done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-  return done.returncode, done.stdout, done.stderr
-
-
-def _fails(
-  folder: pathlib.Path, message: str, *flags: str, status: int = 1, path: str = ""
-) -> None:
-  """Asserts one line with this message, and that nothing is written."""
-  before = sorted(folder.rglob("*"))
-  code, out, err = _report(folder, *flags, path=path)
-  assert (code, out) == (status, ""), err
-  assert err.startswith("error: ") and message in err and len(err.splitlines()) == 1, err
-  assert sorted(folder.rglob("*")) == before
+_report = functools.partial(programs.call, "compression.report")
+_refuses = functools.partial(programs.refuses, "compression.report")
 
 
 def test_one_command_gives_a_whole_report(folder: pathlib.Path, model: pathlib.Path) -> None:
@@ -81,13 +65,14 @@ def test_one_command_gives_a_whole_report(folder: pathlib.Path, model: pathlib.P
       decoded = codec.decompress(data)
       assert psnr(read_picture(version["uri"]), decoded) >= STORED_PSNR
       assert version["facts"][0] == f"{len(data):,} bytes"
-      assert version["facts"][2] == f"{psnr(original, decoded):.2f} dB"
+      decibels, unit = version["facts"][2].split()
+      assert unit == "dB" and float(decibels) == pytest.approx(psnr(original, decoded), abs=0.1)
     assert len(each["ours"]) == ITERATIONS
   assert {"jpeg420", "BD-rate"} <= set(page.words)  # its own curves and tables
   assert _plots(page) == 2 * len(means_lib.MEASURES)
 
   before = file.read_bytes()
-  _fails(folder, "report.html: exists already; --overwrite replaces it", *flags)
+  _refuses(folder, "report.html: exists already; --overwrite replaces it", *flags)
   assert file.read_bytes() == before
 
 
@@ -116,33 +101,49 @@ def test_flags(folder: pathlib.Path, model: pathlib.Path) -> None:
   for each in page.data:
     original = read_picture(each["original"]["uri"])
     decoded = codec.decompress(codec.compress(original, ITERATIONS))
-    np.testing.assert_array_equal(read_picture(each["ours"][-1]["uri"]), decoded)
+    assert_near_pixels(read_picture(each["ours"][-1]["uri"]), decoded)
   words = set(page.words)
   assert "another" in words and "BD-rate" not in words  # the evaluation's, which has no JPEG
   assert _plots(page) == 2 * len(means_lib.MEASURES)
 
 
+def test_any_codec_can_be_shown(folder: pathlib.Path) -> None:
+  planes = f"{programs.ROOT}/tests/codecs/examples.py:Planes"
+  for name, titles in ((planes, "planes 8"), ("jpeg420", "quality 92")):
+    flags = [f"--model={name}", "--images=photos/z.png", "--output=report.html", "--overwrite"]
+    status, out, err = _report(folder, *flags, "--lossless")
+    assert (status, err) == (0, "")
+    (shown,) = Parsed((folder / "report.html").read_text("utf-8")).data
+    assert shown["ours"][-1]["title"] == f"Ours, {titles}"
+    if name == planes:
+      original = read_picture(shown["original"]["uri"])
+      for setting, version in enumerate(shown["ours"], 1):
+        expected = Planes().decompress(Planes().compress(original, setting))
+        np.testing.assert_array_equal(read_picture(version["uri"]), expected)
+
+
 def test_what_is_wrong_is_one_line(folder: pathlib.Path, model: pathlib.Path) -> None:
   images, output = "--images=photos/*.png", "--output=report.html"
-  _fails(folder, "--images is missing", output, status=2)
-  _fails(folder, "--output is missing", images, status=2)
-  _fails(folder, "unexpected argument", images, output, "photos/z.png", status=2)
-  _fails(folder, "gone/*.png: matches no file", "--images=gone/*.png", output)
-  _fails(folder, "photos: is a directory", images, "--output=photos")
-  _fails(folder, "there is no folder", images, "--output=gone/report.html")
-  _fails(folder, "no such model or folder", images, output, "--model=gone")
-  _fails(folder, "results.csv", images, output, f"--model={model}", "--evaluation=photos")
+  _refuses(folder, "--images is missing", output, status=2)
+  _refuses(folder, "--output is missing", images, status=2)
+  _refuses(folder, "unexpected argument", images, output, "photos/z.png", status=2)
+  _refuses(folder, "gone/*.png: matches no file", "--images=gone/*.png", output)
+  _refuses(folder, "photos: is a directory", images, "--output=photos")
+  _refuses(folder, "there is no folder", images, "--output=gone/report.html")
+  _refuses(folder, "no such model or folder", images, output, "--model=gone")
+  _refuses(folder, "results.csv", images, output, f"--model={model}", "--evaluation=photos")
   (folder / "photos/text.png").write_text("text")
-  _fails(folder, "photos/text.png", images, output, f"--model={model}")
+  _refuses(folder, "photos/text.png", images, output, f"--model={model}")
 
 
-def test_without_matplotlib_no_work_is_done(folder: pathlib.Path, model: pathlib.Path) -> None:
-  (folder / "path").mkdir()
-  (folder / "path/matplotlib.py").write_text("raise ImportError")
+def test_without_matplotlib_no_work_is_done(
+  folder: pathlib.Path, model: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
   flags = [f"--model={model}", "--images=photos/*.png", "--output=report.html"]
   # Were a photo read before, this one would be what is told of.
   (folder / "photos/text.png").write_text("text")
-  _fails(folder, "plots need matplotlib", *flags, path=str(folder / "path"))
+  _refuses(folder, "plots need matplotlib", *flags)
 
 
 def test_the_help_names_the_flags(tmp_path: pathlib.Path) -> None:

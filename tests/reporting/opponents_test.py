@@ -16,7 +16,7 @@ def test_the_best_file_of_a_size_is_found(photo: np.ndarray) -> None:
   image = photo[:70, :93]
   opponent = Opponent(image)
   lowest, highest = QUALITIES
-  files = {q: opponent.codec.encode(image, q) for q in range(lowest, highest + 1)}
+  files = {q: opponent.codec.compress(image, q) for q in range(lowest, highest + 1)}
   sizes = sorted({len(data) for data in files.values()})
   for size in [*sizes[::7], sizes[-1] + 1]:
     expected = max(q for q, data in files.items() if len(data) <= size)

@@ -111,11 +111,11 @@ def test_names_cannot_do_harm(photo: np.ndarray) -> None:
   assert " ".join(parsed.words).count("</script><script>alert(1)</script>") == 8
 
 
-def test_without_curves_their_sections_are_hidden(photo: np.ndarray) -> None:
+def test_without_curves_their_sections_are_hidden(text: str, photo: np.ndarray) -> None:
   shown = photos.show(codec(), "a.png", photo[:1, :1], pictures.close, with_points=False)
   bare = dict.fromkeys(("curves", "tables"), False)
-  for text, hidden in ((page.render("m", [shown], [], []), True), (render(photo), False)):
-    for _, attributes in Parsed(text).tags:
+  for each, hidden in ((page.render("m", [shown], [], []), True), (text, False)):
+    for _, attributes in Parsed(each).tags:
       if attributes.get("id") in bare:
         assert ("hidden" in attributes) is hidden
 

@@ -33,9 +33,10 @@ def test_close_pictures_are_as_close_as_they_say(height: int, width: int) -> Non
 
 
 def test_close_pictures_of_photos_take_fewer_bytes(photo: np.ndarray) -> None:
-  _check_close(photo)
+  image = photo[:200, 100:300]
+  _check_close(image)
   pytest.importorskip("PIL._avif")
-  assert len(pictures.close(photo).uri) < 0.6 * len(pictures.exact(photo).uri)
+  assert len(pictures.close(image).uri) < 0.6 * len(pictures.exact(image).uri)
 
 
 def test_without_avif_pictures_are_exact(
