@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from compression.codecs.base import MissingCodecError
+from compression.codecs.base import MissingCodecError, Options
 from compression.codecs.pillow import NAMES, PillowCodec
-from compression.common.errors import ImageError
+from compression.common.errors import FormatError, ImageError
 from compression.images.photos import read_photo
 from compression.metrics import ms_ssim, psnr, published
 
 
 def _codec(name: str, threads: int = 0) -> PillowCodec:
   try:
-    return PillowCodec(name, threads)
+    codec = PillowCodec(name)
   except MissingCodecError as error:
     pytest.skip(str(error))
+  codec.configure(Options(threads=threads))
+  return codec
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -31,12 +33,12 @@ def test_better_settings_take_more_bytes_and_give_better_images(
   codec = _codec(name, threads=1)
   image = np.ascontiguousarray(photo[:101, :131])
   chosen = [codec.settings[i] for i in (0, 5, 10, -1)]
-  files = [codec.encode(image, setting) for setting in chosen]
+  files = [codec.compress(image, setting) for setting in chosen]
   sizes = [len(data) for data in files]
-  quality = [float(psnr(image, codec.decode(data))) for data in files]
+  quality = [float(psnr(image, codec.decompress(data))) for data in files]
   assert sizes == sorted(sizes) and sizes[0] < sizes[-1] / 2
   assert quality == sorted(quality) and quality[-1] > 30
-  assert codec.decode(files[0]).shape == image.shape
+  assert codec.decompress(files[0]).shape == image.shape
   assert all(a < b for a, b in zip(codec.settings, codec.settings[1:]))
 
 
@@ -45,7 +47,7 @@ def test_better_settings_take_more_bytes_and_give_better_images(
 def test_small_and_odd_images_come_back(name: str, shape: tuple[int, int]) -> None:
   codec = _codec(name)
   image = np.full([*shape, 3], 100, np.uint8)
-  decoded = codec.decode(codec.encode(image, codec.settings[-1]))
+  decoded = codec.decompress(codec.compress(image, codec.settings[-1]))
   assert decoded.shape == image.shape and decoded.dtype == np.uint8
   assert np.abs(decoded.astype(int) - 100).max() < 8
 
@@ -54,7 +56,7 @@ def test_jpeg_files_are_as_their_names_say(photo: np.ndarray) -> None:
   image = photo[:64, :64]
   found = {}
   for name in ("jpeg420", "jpeg444", "jpeg420_baseline"):
-    data = PillowCodec(name).encode(image, 50)
+    data = PillowCodec(name).compress(image, 50)
     with Image.open(io.BytesIO(data)) as file:
       sampling = file.layer[0][1:3]  # of luma; chroma has 1, 1
       found[name] = (sampling, bool(file.info.get("progressive")), len(data))
@@ -80,11 +82,26 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     PillowCodec("avif")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_files_are_known_and_described_without_decoding(name: str) -> None:
+  codec = _codec(name)
+  data = codec.compress(np.full([11, 13, 3], 100, np.uint8), codec.settings[0])
+  assert codec.recognises(data)
+  described = codec.describe(data)
+  assert (described.height, described.width) == (11, 13)
+  for foreign in (b"", b"no file", b"RNIC" + bytes(60)):
+    assert not codec.recognises(foreign)
+    with pytest.raises(FormatError, match="file that cannot be read: "):
+      codec.describe(foreign)
+    with pytest.raises(FormatError, match=f"^{name} cannot read this file: "):
+      codec.decompress(foreign)
+
+
 def test_what_a_library_refuses_is_one_line() -> None:
   with pytest.raises(ImageError, match="^webp cannot hold 16384x1 pixels: "):
-    PillowCodec("webp").encode(np.zeros([1, 16384, 3], np.uint8), 50)
-  with pytest.raises(ImageError, match="^jpeg420 cannot read its own file: "):
-    PillowCodec("jpeg420").decode(b"no file")
+    PillowCodec("webp").compress(np.zeros([1, 16384, 3], np.uint8), 50)
+  with pytest.raises(FormatError, match="^jpeg420 cannot read this file: "):
+    PillowCodec("jpeg420").decompress(b"no file")
 
 
 @pytest.mark.slow
@@ -101,8 +118,8 @@ def test_jpeg_on_kodak_is_as_good_as_published(kodak_dir: pathlib.Path) -> None:
   for quality in (10, 30, 60, 80):
     found = []
     for image in photos:
-      data = codec.encode(image, quality)
-      decoded = codec.decode(data)
+      data = codec.compress(image, quality)
+      decoded = codec.decompress(data)
       bpp = 8 * len(data) / (image.shape[0] * image.shape[1])
       found.append([bpp, float(psnr(image, decoded)), float(ms_ssim(image, decoded))])
     bpp, decibels, similarity = np.mean(found, axis=0)
