@@ -205,7 +205,9 @@ class PillowCodec(Codec):
       with Image.open(io.BytesIO(data), formats=[self._format.format]) as image:
         return np.asarray(image.convert("RGB"))
     except (OSError, RuntimeError, ValueError, Image.DecompressionBombError) as error:
-      raise FormatError(f"{self.name} cannot read this file: {error}") from error
+      raise FormatError(
+        f"{self.name} cannot read this file: {' '.join(str(error).split())}"
+      ) from error
 
 
 def _version(name: str, chosen: _Format) -> str:
