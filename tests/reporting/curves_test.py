@@ -32,7 +32,8 @@ def test_there_is_a_plot_of_each_measure_and_scale() -> None:
       assert ElementTree.fromstring(read_uri(uri)).tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_plots_are_the_same_whenever_they_are_drawn() -> None:
+def test_plots_are_the_same_whenever_they_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+  monkeypatch.setattr(means_lib, "MEASURES", means_lib.MEASURES[:1])
   evaluation = curves.Evaluation(POINTS)
   assert curves.draw(evaluation) == curves.draw(evaluation)
 
