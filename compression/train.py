@@ -35,9 +35,10 @@ from absl import flags
 from compression.codecs.recurrent.config import FRAMEWORKS, MAX_ITERATIONS, UNITS, RecurrentConfig
 from compression.common import program
 from compression.common.errors import ConfigError
-from compression.training import config as config_lib
 from compression.training import console
-from compression.training.config import TrainConfig
+from compression.training.config import read
+from compression.training.tasks.recurrent import config as config_lib
+from compression.training.tasks.recurrent.config import TrainConfig
 
 _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "the folder of the run, made if need be")
 _CONFIG = flags.DEFINE_string("config", None, "an experiment file")
@@ -98,16 +99,17 @@ def main(argv: list[str]) -> int:
     raise program.UsageError("--train_glob or --train_records is missing; --help shows the usage")
   config_lib.check_resumable(experiment, folder)
 
-  from compression.training.loop import Console, train
+  from compression.training.loop import train
+  from compression.training.tasks.recurrent.task import RecurrentTask
 
-  talk = Console(console.say, program.warn, on_terminal=sys.stderr.isatty())
-  return console.exit_status(train(experiment, folder, talk))
+  talk = console.Console(console.say, program.warn, on_terminal=sys.stderr.isatty())
+  return console.exit_status(train(RecurrentTask(experiment), folder, talk))
 
 
 def _experiment(folder: pathlib.Path) -> config_lib.Experiment:
   """From the run or the model to start from, then the file, then the flags."""
   path = _CONFIG.value
-  in_file: dict[str, Any] = config_lib.read(pathlib.Path(path)) if path is not None else {}
+  in_file: dict[str, Any] = read(pathlib.Path(path)) if path is not None else {}
   given = {"model": _given(_MODEL_FLAGS), "training": _given(_TRAIN_FLAGS)}
   # First by itself, so that a wrong key is known to be the file's.
   try:

@@ -52,8 +52,8 @@ def _print_precisions(widths: list[float]) -> None:
 
 def _print_curriculum(width: float) -> None:
   from compression.training import bench
-  from compression.training.config import TrainConfig
-  from compression.training.curriculum import Curriculum
+  from compression.training.tasks.recurrent.config import TrainConfig
+  from compression.training.tasks.recurrent.curriculum import Curriculum
 
   curriculum = Curriculum.parse(TrainConfig.curriculum)
   print(f"\nSteps of the stages of the curriculum, width {width:g}:")
@@ -76,15 +76,18 @@ def _print_optimizers(width: float) -> None:
 
 
 def _print_gates(width: float) -> None:
+  from compression.layers.gru import ConvResidualGRU
   from compression.training import bench
 
   print(f"\nGates of the recurrent unit, width {width:g}, {_ITERATIONS} iterations:")
-  candidates = {"as they are": bench.candidate(width, _ITERATIONS)}
-  with bench.separate_convolutions():
-    candidates["W x and U h apart"] = bench.candidate(width, _ITERATIONS)
-  with bench.stacked_gates():
-    candidates["all gates at once"] = bench.candidate(width, _ITERATIONS)
-  _print_table(candidates)
+  cells = {
+    "as they are": ConvResidualGRU,
+    "W x and U h apart": bench.SeparateConvolutions,
+    "all gates at once": bench.StackedGates,
+  }
+  _print_table(
+    {name: bench.candidate(width, _ITERATIONS, cell=cell) for name, cell in cells.items()}
+  )
 
 
 def _print_batches(width: float, paths: list[str]) -> None:

@@ -8,12 +8,15 @@
 
 The result is the folder run/entropy_coder: it belongs into the folder of the model whose codes it
 has learned from. Cut off at any moment, the same command goes on from the last checkpoint.
+--distribution trains on several devices, or with a group of processes, as that of compression.train
+does.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
+import sys
 from typing import Any
 
 from absl import flags
@@ -21,7 +24,8 @@ from absl import flags
 from compression.common import program
 from compression.entropy.bits.configs import DEFAULT_MODEL
 from compression.training import console
-from compression.training.tasks.bits_config import (
+from compression.training.config import LoopConfig
+from compression.training.tasks.bits.config import (
   EntropyExperiment,
   EntropyTrainConfig,
   InputConfig,
@@ -38,10 +42,18 @@ _CODES = flags.DEFINE_string("codes", None, "a file of codes, or a pattern; inst
 _INIT = flags.DEFINE_string("init", None, "an entropy coder's folder to start from, else at random")
 _STEPS = flags.DEFINE_integer("steps", None, "instead of those of the JSON file", lower_bound=1)
 
+_SETTINGS = {field.name: field.metadata for field in dataclasses.fields(LoopConfig)}
+_DISTRIBUTION = flags.DEFINE_enum(
+  "distribution",
+  None,
+  _SETTINGS["distribution"]["choices"],
+  f"{_SETTINGS['distribution']['help']}; instead of that of the JSON file",
+)
+
 # The release's, for training with parameter servers.
-_MASTER = flags.DEFINE_string("master", "", "only the empty default: this process trains")
-_TASK = flags.DEFINE_integer("task", 0, "only 0: this process is all there is")
-_PS_TASKS = flags.DEFINE_integer("ps_tasks", 0, "only 0: there are no parameter servers")
+_MASTER = flags.DEFINE_string("master", "", "only the empty default: see --distribution")
+_TASK = flags.DEFINE_integer("task", 0, "only 0: see --distribution")
+_PS_TASKS = flags.DEFINE_integer("ps_tasks", 0, "only 0: see --distribution")
 
 
 def main(argv: list[str]) -> int:
@@ -52,7 +64,7 @@ def main(argv: list[str]) -> int:
   for flag in (_MASTER, _TASK, _PS_TASKS):
     if flag.value != flag.default:
       raise program.UsageError(
-        f"--{flag.name}={flag.value}: parameter servers went with TensorFlow 1; one process trains"
+        f"--{flag.name}={flag.value}: went with TensorFlow 1; --distribution trains with a group"
       )
   if _INPUT_CONFIG.value is None and _CODES.value is None:
     raise program.UsageError("--codes or --input_config is missing; --help shows the usage")
@@ -61,16 +73,24 @@ def main(argv: list[str]) -> int:
 
   folder = pathlib.Path(_TRAIN_DIR.value)
   experiment = EntropyExperiment(
-    _MODEL.value,
-    _config(_MODEL_CONFIG, models.find(_MODEL.value).config),
-    _config(_TRAIN_CONFIG, EntropyTrainConfig, steps=_STEPS.value, init=_INIT.value),
-    _config(_INPUT_CONFIG, InputConfig, data=_CODES.value),
+    name=_MODEL.value,
+    model=_config(_MODEL_CONFIG, models.find(_MODEL.value).config),
+    training=_config(
+      _TRAIN_CONFIG,
+      EntropyTrainConfig,
+      steps=_STEPS.value,
+      init=_INIT.value,
+      distribution=_DISTRIBUTION.value,
+    ),
+    input=_config(_INPUT_CONFIG, InputConfig, data=_CODES.value),
   )
   check_resumable(experiment, folder)
 
-  from compression.training.tasks.bits_run import train
+  from compression.training.loop import train
+  from compression.training.tasks.bits.task import BitsTask
 
-  return console.exit_status(train(experiment, folder, console.say, program.warn))
+  talk = console.Console(console.say, program.warn, on_terminal=sys.stderr.isatty())
+  return console.exit_status(train(BitsTask(experiment), folder, talk))
 
 
 def _config(file: flags.FlagHolder, kind: Any, **changes: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Tests of `python -m compression.train_bench`; training/benchmark_test.py has what it measures."""
+"""Tests of `python -m compression.train_bench`; training/bench_test.py has what it measures."""
 
 from __future__ import annotations
 

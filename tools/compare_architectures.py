@@ -25,17 +25,19 @@ from absl import flags
 # The programs of this folder also run from a checkout that is not installed.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from compression.codecs.base import Trial
+from compression.codecs.base import Codec
+from compression.codecs.model_folders import Model
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
-from compression.codecs.recurrent.model_codecs import ModelCodec
 from compression.common import program
 from compression.common.files import atomic_write, make_folder
 from compression.evaluation import means, runner, tables, workers
 from compression.evaluation.points import Point, measure
 from compression.evaluation.results import Results, describe_run
-from compression.training import config as config_lib
+from compression.evaluation.trials import Trial
 from compression.training import console
-from compression.training.config import Experiment
+from compression.training.tasks.recurrent import config as config_lib
+from compression.training.tasks.recurrent.config import MODEL, Experiment
 
 _TRAIN_GLOB = flags.DEFINE_string("train_glob", None, "a pattern of training photos")
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of other photos, to measure on")
@@ -54,24 +56,6 @@ class Run(NamedTuple):
 
   experiment: Experiment
   folder: pathlib.Path
-
-
-class BareModel(ModelCodec):
-  """The model of a run at each of its iterations, in as many bytes as its bits would fill."""
-
-  def __init__(self, folder: pathlib.Path):
-    from compression.training.tasks.recurrent import MODEL
-
-    super().__init__(str(folder / MODEL))
-    self.name = folder.name
-
-  def trials(self, image: np.ndarray) -> Iterator[Trial]:
-    """The image, uint8 [H, W, 3], at each number of iterations; nothing is timed."""
-    height, width, _ = image.shape
-    bits = self.loaded().encode(image)
-    for count, decoded in enumerate(self.loaded().decode(bits), 1):
-      size = bits[:count].size // 8
-      yield Trial(count, size, decoded[:height, :width], 0.0, 0.0, 8 * size / (height * width))
 
 
 def main(argv: list[str]) -> int:
@@ -112,19 +96,25 @@ def _runs(train_glob: str, folder: pathlib.Path) -> list[Run]:
 
 
 def _train(run: Run) -> signal.Signals | None:
-  from compression.training.loop import Console, train
+  from compression.training.loop import train
+  from compression.training.tasks.recurrent.task import RecurrentTask
 
   def say(line: str) -> None:
     print(f"{run.folder.name}: {line}", file=sys.stderr, flush=True)
 
-  return train(run.experiment, run.folder, Console(say, program.warn))
+  return train(RecurrentTask(run.experiment), run.folder, console.Console(say, program.warn))
+
+
+def _model(folder: pathlib.Path) -> RecurrentCodec:
+  """What the run in this folder has made, under the folder's name."""
+  return RecurrentCodec(Model(folder.name, folder / MODEL))
 
 
 def _compare(
   folders: list[pathlib.Path], photos: dict[str, pathlib.Path], output: pathlib.Path
 ) -> str:
   """The table, when all photos have been measured with all models."""
-  codecs = [BareModel(folder) for folder in folders]
+  codecs = [_model(folder) for folder in folders]
   threads = workers.threads_each(_JOBS.value)
   with Results(output, describe_run(codecs, photos)) as results:
     tasks = [
@@ -142,12 +132,27 @@ def _measure(task: tuple[pathlib.Path, pathlib.Path]) -> list[Point]:
   from compression.images.photos import read_photo
 
   folder, photo = task
-  return measure(_model(folder), photo.name, read_photo(photo).image)
+  return measure(_loaded(folder), photo.name, read_photo(photo).image, _bare_trials)
 
 
-@functools.lru_cache(maxsize=1)
-def _model(folder: pathlib.Path) -> BareModel:
-  return BareModel(folder)
+def _bare_trials(codec: Codec, image: np.ndarray) -> Iterator[Trial]:
+  """Each number of iterations, in as many bytes as its bits would fill; nothing is timed."""
+  assert isinstance(codec, RecurrentCodec)
+  height, width, _ = image.shape
+  bits = codec.encode(image)
+  for count, decoded in enumerate(codec.decode(bits), 1):
+    size = bits[:count].size // 8
+    yield Trial(
+      setting=count,
+      size=size,
+      image=decoded[:height, :width],
+      encode_seconds=0.0,
+      decode_seconds=0.0,
+      nominal_bpp=8 * size / (height * width),
+    )
+
+
+_loaded = functools.lru_cache(maxsize=1)(_model)
 
 
 if __name__ == "__main__":

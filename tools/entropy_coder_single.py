@@ -73,11 +73,11 @@ def _find(checkpoint: pathlib.Path) -> tuple[pathlib.Path, str]:
 def _architecture(folder: pathlib.Path) -> tuple[str, Any]:
   """The name and the configuration of the model, from the flags or from the run."""
   from compression.entropy.bits import learned, models
-  from compression.training.tasks import bits_config
+  from compression.training.tasks.bits import config as config_lib
 
   if _MODEL.value is not None:
     kind = models.find(_MODEL.value).config
-    return _MODEL.value, bits_config.read(str(_MODEL_CONFIG.value), kind)
+    return _MODEL.value, config_lib.read(str(_MODEL_CONFIG.value), kind)
   return learned.read_config(folder / folders.ENTROPY_CODER_FOLDER)
 
 

@@ -1,1 +1,1 @@
-"""Training: the trainer, its schedules and its callbacks."""
+"""Training: one loop, and what it needs; what is trained is in `tasks`."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
+
+from compression.training import workers
 
 _WARM_UP = 10.0
 """At step s the decay is at most (s + 1) / (s + 10): early on the average is one of few steps."""
@@ -31,9 +32,4 @@ def update(
   def move(average: tf.Variable, variable: tf.Variable, decay: tf.Tensor) -> None:
     average.assign(variable + decay * (average - variable))
 
-  def move_all(strategy: tf.distribute.Strategy, decay: Any) -> None:
-    for average, variable in pairs:
-      strategy.extended.update(average, move, args=(variable, decay), group=False)
-
-  # What Keras' own optimizers update variables with.
-  tf.__internal__.distribute.interim.maybe_merge_call(move_all, strategy, decay)
+  workers.update(strategy, move, pairs, decay)

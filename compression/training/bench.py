@@ -7,19 +7,18 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
-from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 
 from compression.codecs.recurrent.config import RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.datasets.tiles import TileSource
-from compression.layers.gru import ConvGRU, GRUState
-from compression.layers.recurrent_cell import ConvRecurrentCell
+from compression.layers.gru import ConvResidualGRU, GRUState
 from compression.training import pipeline
-from compression.training.config import Experiment, TrainConfig
-from compression.training.curriculum import Curriculum
-from compression.training.loop import make_trainer
+from compression.training.tasks.recurrent.config import Experiment, TrainConfig
+from compression.training.tasks.recurrent.curriculum import Curriculum
+from compression.training.tasks.recurrent.task import make_trainer
 
 
 class Batch(NamedTuple):
@@ -67,20 +66,64 @@ class Candidate(NamedTuple):
   step: Callable[[], float]
 
 
+class SeparateConvolutions(ConvResidualGRU):
+  """A unit with two convolutions for W x + U h even where they could be one."""
+
+  def joint_conv(
+    self,
+    inputs: tf.Tensor,
+    state: tf.Tensor,
+    input_kernel: tf.Tensor,
+    hidden_kernel: tf.Tensor,
+    bias: Any = None,
+  ) -> tf.Tensor:
+    return self.input_conv(inputs, input_kernel, bias) + self.hidden_conv(state, hidden_kernel)
+
+
+class StackedGates(ConvResidualGRU):
+  """A unit with one convolution of x and one of h for all gates, whose results it cuts up."""
+
+  def update(self, inputs: tf.Tensor, state: GRUState | None) -> tf.Tensor:
+    if state is None:
+      return super().update(inputs, state)
+    h = state.h
+    z_in, r_in, candidate = tf.split(self.input_conv(inputs, self.input_kernel, self.bias), 3, -1)
+    z_hidden, r_hidden = tf.split(self.hidden_conv(h, self.gates_kernel), 2, -1)
+    z, r = tf.sigmoid(z_in + z_hidden), tf.sigmoid(r_in + r_hidden)
+    candidate = tf.tanh(candidate + self.hidden_conv(r * h, self.candidate_kernel))
+    return self.keep(h) + z * (candidate - h)
+
+
 def candidate(
   width: float,
   iterations: int,
   precision: Precision = PRECISIONS["float32"],
   batch: Batch = DEFAULT_BATCH,
   optimizer: str = TrainConfig.optimizer,
+  cell: type[ConvResidualGRU] = ConvResidualGRU,
 ) -> Candidate:
-  """A new model with the default settings of a run, on random pixels; `step` returns the loss."""
+  """A new model with the default settings of a run, on random pixels; `step` returns the loss.
+
+  Args:
+    width, iterations: of the model.
+    precision, batch, optimizer: of its training.
+    cell: its recurrent unit; each takes the same weights.
+  """
+
+  class Network(RecurrentNetwork):
+    """One of these units."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+      super().__init__(*args, **kwargs)
+      for half in (self.encoder, self.decoder):
+        half.cells = [cell.from_config(each.get_config()) for each in half.cells]
+
   settings = TrainConfig(precision=precision.networks, batch_size=batch.size, optimizer=optimizer)
   experiment = Experiment(RecurrentConfig(width=width), settings)
   shape = [batch.size, batch.side, batch.side, 3]
   images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
   tf.keras.utils.set_random_seed(experiment.training.seed)
-  trainer = make_trainer(experiment)
+  trainer = make_trainer(experiment, make_network=Network)
   trainer.set_iterations(iterations)
   data = iter(tf.data.Dataset.from_tensors(images).repeat())
   train = trainer.make_train_function()
@@ -127,43 +170,6 @@ def curriculum_share(curriculum: Curriculum, seconds: dict[int, float]) -> float
     share += (stage.until - begin) * seconds[stage.iterations]
     begin = stage.until
   return share / seconds[max(seconds)]
-
-
-@contextlib.contextmanager
-def separate_convolutions() -> Iterator[None]:
-  """Candidates made here have two convolutions for W x + U h even where they could be one."""
-
-  def separate(
-    cell: ConvRecurrentCell,
-    inputs: tf.Tensor,
-    state: tf.Tensor,
-    input_kernel: tf.Tensor,
-    hidden_kernel: tf.Tensor,
-    bias: Any = None,
-  ) -> tf.Tensor:
-    return cell.input_conv(inputs, input_kernel, bias) + cell.hidden_conv(state, hidden_kernel)
-
-  with mock.patch.object(ConvRecurrentCell, "joint_conv", separate):
-    yield
-
-
-@contextlib.contextmanager
-def stacked_gates() -> Iterator[None]:
-  """Those made here have one of x and one of h for all gates of a GRU, and cut up the results."""
-  update = ConvGRU.update
-
-  def stacked(cell: ConvGRU, inputs: tf.Tensor, state: GRUState | None) -> tf.Tensor:
-    if state is None:
-      return update(cell, inputs, state)
-    h = state.h
-    z_in, r_in, candidate = tf.split(cell.input_conv(inputs, cell.input_kernel, cell.bias), 3, -1)
-    z_hidden, r_hidden = tf.split(cell.hidden_conv(h, cell.gates_kernel), 2, -1)
-    z, r = tf.sigmoid(z_in + z_hidden), tf.sigmoid(r_in + r_hidden)
-    candidate = tf.tanh(candidate + cell.hidden_conv(r * h, cell.candidate_kernel))
-    return cell.keep(h) + z * (candidate - h)
-
-  with mock.patch.object(ConvGRU, "update", stacked):
-    yield
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What happens between the steps: the curriculum, checkpoints, and stopping when asked to.
+"""What happens between the steps: checkpoints, and stopping when asked to.
 
 A run is one call of Keras' `fit` with one epoch, from the step where it begins or goes on to the
 last; so callbacks count steps, not epochs.
@@ -11,7 +11,7 @@ import pathlib
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,23 +19,10 @@ import tensorflow as tf
 from compression.common.errors import CompressionError, ModelError, OutputError
 from compression.training import workers
 from compression.training.config import CHECKPOINTS
-from compression.training.curriculum import Curriculum
+from compression.training.trainer import Trainer
 
 _KEPT_CHECKPOINTS = 3
 _REPORT_STEPS = 50
-
-
-class Trainable(Protocol):
-  """What the callbacks need of a Keras model that trains something and averages its weights."""
-
-  def named_variables(self) -> dict[str, tf.Variable]:
-    """What is trained."""
-
-  def checkpoint(self) -> tf.train.Checkpoint:
-    """All that the training goes on from, the optimizer as `optimizer` among it."""
-
-  def export(self, folder: pathlib.Path) -> None:
-    """Writes the result so far into the folder of the run."""
 
 
 class Plan(NamedTuple):
@@ -73,18 +60,6 @@ class StepCallback(tf.keras.callbacks.Callback):
 
   def after_step(self, step: int) -> None:
     """After `step` steps."""
-
-
-class SetIterations(StepCallback):
-  """Gives the trainer the number of iterations that the curriculum says."""
-
-  def __init__(self, plan: Plan, curriculum: Curriculum):
-    super().__init__(plan)
-    self._curriculum = curriculum
-
-  def before_step(self, step: int) -> None:
-    most = self.model.coder.config.iterations
-    self.model.set_iterations(self._curriculum.iterations(step, self.plan.steps, most))
 
 
 class Checkpoints(StepCallback):
@@ -171,7 +146,7 @@ def catch_signals(enabled: bool = True) -> Iterator[Caught]:
       signal.signal(each, handler)
 
 
-def make_manager(trainer: Trainable, folder: pathlib.Path) -> tf.train.CheckpointManager:
+def make_manager(trainer: Trainer, folder: pathlib.Path) -> tf.train.CheckpointManager:
   """What saves and finds the checkpoints of the run in `folder`; the optimizer must be built."""
   checkpoint = trainer.checkpoint()
   # Else the first save creates it, in which all workers of a group would have to take part.

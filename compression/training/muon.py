@@ -8,8 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compression.codecs.recurrent.network import RecurrentNetwork
-from compression.layers.recurrent_cell import REGISTRATION, ConvRecurrentCell
+from compression.layers.recurrent_cell import REGISTRATION
 
 MOMENTUM = 0.95
 ITERATIONS = 5
@@ -22,22 +21,6 @@ ADAM_SHARE = 0.1
 """The learning rate of what is no matrix, as a share of that of the matrices."""
 
 _BETA_1, _BETA_2 = 0.9, 0.999
-
-
-def matrices_of(coder: RecurrentNetwork) -> list[int]:
-  """What each of the trainable variables is made of, for Muon.
-
-  Returns: the number of gates whose matrices are stacked in it for the kernels of the recurrent
-    units, and 0 for all others: convolutions that begin or end a network, biases.
-  """
-  found: dict[int, int] = {}
-  for layer in coder.submodules:
-    if isinstance(layer, ConvRecurrentCell):
-      for variable in layer.trainable_variables:
-        gates, rest = divmod(int(variable.shape[-1]), layer.depth)
-        # The gates of an Associative LSTM have different depths.
-        found[id(variable)] = 0 if variable.shape.rank < 4 else 1 if rest else gates
-  return [found.get(id(variable), 0) for variable in coder.trainable_variables]
 
 
 def orthogonalize(x: tf.Tensor) -> tf.Tensor:

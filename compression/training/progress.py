@@ -27,7 +27,7 @@ def write_line(line: str) -> None:
 
 
 def progress_bar(plan: Plan) -> tf.keras.callbacks.Callback:
-  """A Keras callback that shows a bar on stderr: steps made and left, iterations and loss.
+  """A Keras callback that shows a bar on stderr: steps made and left, and the loss.
 
   Call its `close` when `fit` has ended, even by an exception.
   """
@@ -62,7 +62,7 @@ def progress_bar(plan: Plan) -> tf.keras.callbacks.Callback:
       super().on_epoch_end(epoch, logs)
 
     def format_metrics(self, logs: Any = None, factor: float = 1) -> str:
-      return f"iterations {self.model.iterations}, loss {self.loss or 0:.4f}"
+      return self.model.describe(self.loss or 0.0)
 
     def close(self) -> None:
       if self.epoch_progress_tqdm is not None:

@@ -1,31 +1,21 @@
-"""What a training run tells: lines of text, TensorBoard scalars, and rows of images."""
+"""What a training run tells: lines of text and TensorBoard scalars."""
 
 from __future__ import annotations
 
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import BLOCK
-from compression.codecs.recurrent.runner import Runner
-from compression.common.errors import ImageError
-from compression.images.photos import read_photo
-from compression.metrics import psnr
 from compression.training.callbacks import Checkpoints, Plan, StepCallback, not_finite
-from compression.training.schedule import WarmUpCosine
-from compression.training.tasks.recurrent import Trainer
+from compression.training.console import Say
+from compression.training.trainer import Measures
 
 TENSORBOARD = "tensorboard"
 
-_SHOWN_ITERATIONS = (1, 2, 4, 8, 16)
-_CROPS = 8
-_CROP_SIDE = 256
-_WHITE = 255
-
-Say = Callable[[str], None]
+_NEVER = object()
 
 
 def make_writer(folder: pathlib.Path, name: str, writes: bool = True) -> tf.summary.SummaryWriter:
@@ -36,13 +26,13 @@ def make_writer(folder: pathlib.Path, name: str, writes: bool = True) -> tf.summ
 
 
 class Report(StepCallback):
-  """Loss and PSNR of the training batches, every so many steps; ends what is not finite.
+  """What the trainer measured on the training batches, every so many steps.
 
-  The PSNR is that of the mean squared error over the batches since the last report.
+  Ends the training when the loss is not finite.
 
   Args:
     plan: when to report.
-    rate: the learning rate.
+    rate: the learning rate, a function of the step.
     checkpoints: knows what was saved, for the message of an error.
     writer: of TensorBoard.
     say: takes a line.
@@ -51,7 +41,7 @@ class Report(StepCallback):
   def __init__(
     self,
     plan: Plan,
-    rate: WarmUpCosine,
+    rate: Any,
     checkpoints: Checkpoints,
     writer: tf.summary.SummaryWriter,
     say: Say,
@@ -60,136 +50,35 @@ class Report(StepCallback):
     self._rate, self._checkpoints = rate, checkpoints
     self._writer, self._say = writer, say
     self._since: tuple[int, float] | None = None  # the step and time from which speed counts
-    self._iterations = 0
+    self._traced: Any = _NEVER
 
   def after_step(self, step: int) -> None:
-    trainer = self.model
-    if self._iterations != trainer.iterations:  # this step was traced, which took its time
-      self._iterations, self._since = trainer.iterations, None
+    if self._traced is not self.model.train_function:  # this step was traced, which took its time
+      self._traced, self._since = self.model.train_function, None
     if self.plan.is_report(step):
-      loss, losses, squares = trainer.pop_metrics()
-      if not np.isfinite(loss):
+      measures = self.model.pop_measures()  # waits for what is not done yet
+      if not np.isfinite(measures.loss):
         raise not_finite("the loss is", step, self._checkpoints.saved)
       speed = None
       if self._since is not None:
         speed = (step - self._since[0]) / (time.perf_counter() - self._since[1])
-      self._tell(step, loss, losses, squares, speed)
+      self._tell(step, measures, speed)
       self._since = None
     # What other callbacks do after this step is none of its time.
 
   def before_step(self, step: int) -> None:
-    if self._since is None and self._iterations == self.model.iterations:
+    if self._since is None and self._traced is self.model.train_function:
       self._since = (step, time.perf_counter())
 
-  def _tell(
-    self, step: int, loss: float, losses: np.ndarray, squares: np.ndarray, speed: float | None
-  ) -> None:
-    trainer: Trainer = self.model
+  def _tell(self, step: int, measures: Measures, speed: float | None) -> None:
     rate = float(self._rate(step - 1))
-    line = f"step {step}/{self.plan.steps}  iterations {trainer.iterations}  loss {loss:.4f}"
-    line += f"  lr {rate:.1e}"
+    line = f"step {step}/{self.plan.steps}  {measures.text}  lr {rate:.1e}"
+    scalars = {**measures.scalars, "learning_rate": rate}
     if speed is not None:
       line += f"  {speed:.3g} steps/s"
+      scalars["steps_per_second"] = speed
     self._say(line)
-    peak = 2 * trainer.coder.config.pixel_range
     with self._writer.as_default(step=step):
-      tf.summary.scalar("loss", loss)
-      tf.summary.scalar("learning_rate", rate)
-      tf.summary.scalar("iterations", trainer.iterations)
-      if speed is not None:
-        tf.summary.scalar("steps_per_second", speed)
-      for number, value in enumerate(losses, 1):
-        tf.summary.scalar(f"loss/iteration_{number:02}", value)
-      for number, value in enumerate(squares, 1):
-        decibels = 10 * np.log10(peak**2 / np.maximum(value, np.finfo(np.float32).tiny))
-        tf.summary.scalar(f"psnr/iteration_{number:02}", decibels)
+      for name, value in scalars.items():
+        tf.summary.scalar(name, value)
     self._writer.flush()
-
-
-class Validate(StepCallback):
-  """PSNR of each iteration and a grid of images, with the averaged weights, at each checkpoint.
-
-  The path is that of `compress` and `decompress`: rounded to pixels, the binarizer without draws.
-  The PSNR is the mean over the images.
-
-  Args:
-    plan: when.
-    images: uint8 [H, W, 3] each, sides multiples of 16.
-    writer: of TensorBoard.
-    say: takes a line.
-  """
-
-  def __init__(
-    self,
-    plan: Plan,
-    images: Sequence[np.ndarray],
-    writer: tf.summary.SummaryWriter,
-    say: Say,
-  ):
-    super().__init__(plan)
-    self._images = list(images)
-    self._writer, self._say = writer, say
-    self._runner: Runner | None = None
-
-  def after_step(self, step: int) -> None:
-    if self.plan.is_checkpoint(step) and self._images:
-      self._validate(step)
-
-  def _validate(self, step: int) -> None:
-    if self._runner is None:
-      self._runner = Runner(self.model.averaged)
-    iterations = self.model.coder.config.iterations
-    qualities = np.zeros([len(self._images), iterations])
-    shown = [t for t in _SHOWN_ITERATIONS if t <= iterations]
-    columns = []
-    for row, image in enumerate(self._images):
-      cells = [image]
-      for t, layer in enumerate(self._runner.encode(image, iterations, keep_last=True), 1):
-        assert layer.state is not None
-        reconstruction = self._runner.pixels(layer.state)
-        qualities[row, t - 1] = psnr(image, reconstruction)
-        if t in shown:
-          cells.append(reconstruction)
-      columns.append(cells)
-    means = qualities.mean(axis=0)
-    values = "  ".join(f"{t}: {means[t - 1]:.2f}" for t in shown)
-    self._say(f"step {step}/{self.plan.steps}  validation PSNR by iteration  {values}")
-    with self._writer.as_default(step=step):
-      for number, value in enumerate(means, 1):
-        tf.summary.scalar(f"psnr/iteration_{number:02}", value)
-      rows = ", ".join(f"iteration {t}" for t in shown)
-      description = f"rows: original, {rows}"
-      grid = image_grid(columns)[np.newaxis]
-      tf.summary.image("reconstructions", grid, description=description)
-    self._writer.flush()
-
-
-def image_grid(columns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-  """Images side by side, uint8 [rows H, columns W, 3]; smaller ones are filled up with white."""
-  height = max(image.shape[0] for column in columns for image in column)
-  width = max(image.shape[1] for column in columns for image in column)
-
-  def cell(image: np.ndarray) -> np.ndarray:
-    missing = [(0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0)]
-    return np.pad(image, missing, constant_values=_WHITE)
-
-  return np.concatenate([np.concatenate([cell(i) for i in column]) for column in columns], axis=1)
-
-
-def validation_crops(paths: Sequence[str], warn: Say) -> list[np.ndarray]:
-  """The centres of the first 8 images that can be read: sides multiples of 16, at most 256."""
-  crops: list[np.ndarray] = []
-  for path in paths:
-    if len(crops) == _CROPS:
-      break
-    try:
-      image = read_photo(path).image
-      height, width = (min(side // BLOCK * BLOCK, _CROP_SIDE) for side in image.shape[:2])
-      if not height or not width:
-        raise ImageError(f"{path}: is smaller than {BLOCK}x{BLOCK} pixels")
-    except ImageError as error:
-      warn(f"{error}; left out of the validation")
-      continue
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    crops.append(np.ascontiguousarray(image[top : top + height, left : left + width]))
-  return crops

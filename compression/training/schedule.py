@@ -9,7 +9,6 @@ from typing import Any
 import tensorflow as tf
 
 from compression.layers.recurrent_cell import REGISTRATION
-from compression.training.config import TrainConfig
 from compression.training.muon import Muon
 
 WARM_UP_STEPS = 300
@@ -57,25 +56,12 @@ class WarmUpCosine(tf.keras.optimizers.schedules.LearningRateSchedule):
 
 
 def make_optimizer(
-  config: TrainConfig, matrices: Sequence[int] = ()
-) -> tf.keras.optimizers.Optimizer:
-  """The optimizer of a training run, with its schedule and with gradients clipped together.
-
-  Args:
-    config: of the run.
-    matrices: of Muon.
-  """
-  rate = WarmUpCosine(config.peak_rate, config.steps)
-  return optimizer_of(config.optimizer, rate, config.epsilon, config.clip_norm, matrices)
-
-
-def optimizer_of(
   kind: str, rate: Any, epsilon: float, clip_norm: float, matrices: Sequence[int] = ()
 ) -> tf.keras.optimizers.Optimizer:
-  """The optimizer of that name.
+  """The optimizer of that name, with gradients clipped together.
 
   Args:
-    kind: one that `TrainConfig` knows.
+    kind: muon, adam, adamw, nadam, rmsprop or sgd.
     rate: the learning rate, a number or a schedule.
     epsilon: added to what is divided by; SGD has none.
     clip_norm: gradients of a larger norm, all together, are scaled down to it; 0 leaves them.

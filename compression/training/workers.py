@@ -24,8 +24,8 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -90,7 +90,7 @@ def read_group(distribution: str) -> Group:
 
 
 def make_strategy(distribution: str) -> tf.distribute.Strategy:
-  """The devices that train: those of TrainConfig.distribution.
+  """The devices that train: those of LoopConfig.distribution.
 
   Raises:
     ConfigError: if TF_CONFIG does not describe the group.
@@ -144,12 +144,37 @@ def serve(say: Callable[[str], None], patience: float = _PATIENCE) -> None:
   chief = group.cluster[_CHIEF][0]
   say(f"{group.job} {group.task}: serves the chief at {chief}")
   last_seen: float | None = None
-  while last_seen is None or time.monotonic() - last_seen < patience:
+  while True:
     if _answers(chief):
       last_seen = time.monotonic()
+    elif last_seen is not None and time.monotonic() - last_seen >= patience:
+      break
     time.sleep(_PROBE_SECONDS)
   say(f"{group.job} {group.task}: the chief has gone")
   del server  # it has served until here
+
+
+def update(
+  strategy: tf.distribute.Strategy,
+  change: Callable[..., None],
+  variables: Sequence[tuple[tf.Variable, ...]],
+  *values: tf.Tensor,
+) -> None:
+  """Changes variables in a training step, once each, however many replicas there are.
+
+  Args:
+    strategy: of the step.
+    change: takes the variables of a tuple, and the values; assigns to the first variable.
+    variables: tuples of the variable to change and others that this takes.
+    *values: tensors, the same in every replica.
+  """
+
+  def change_all(strategy: tf.distribute.Strategy, *values: Any) -> None:
+    for first, *others in variables:
+      strategy.extended.update(first, change, args=(*others, *values), group=False)
+
+  # What Keras' own optimizers update variables with.
+  tf.__internal__.distribute.interim.maybe_merge_call(change_all, strategy, *values)
 
 
 def wait_for_steps(strategy: tf.distribute.Strategy) -> None:

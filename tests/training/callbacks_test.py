@@ -10,39 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.codecs import model_folders
-from compression.codecs.recurrent import folders
-from compression.codecs.recurrent.archives import read_weights
-from compression.codecs.recurrent.config import RecurrentConfig
-from compression.codecs.recurrent.weights import named_variables
 from compression.common.errors import CompressionError, ModelError, OutputError
 from compression.training import callbacks
-from compression.training.callbacks import Checkpoints, Plan, SetIterations, StopOnSignal
-from compression.training.config import Experiment, TrainConfig
-from compression.training.curriculum import Curriculum
-from compression.training.loop import make_trainer
-from compression.training.tasks.recurrent import MODEL, Trainer
-
-_MODEL = RecurrentConfig(width=1 / 32, bits=8, iterations=3)
+from compression.training.callbacks import Checkpoints, Plan, StopOnSignal
+from compression.training.pipeline import batches
+from tests.training.tiny import RESULT_FILE, Numbers, TinyTrainer, tiny_trainer
 
 
-def trainer(**settings: object) -> Trainer:
-  return make_trainer(Experiment(_MODEL, TrainConfig(**settings)))
-
-
-def quick(trainer: Trainer) -> Trainer:
-  """The same with a training step that only counts: what is tested here is around it."""
-
-  def train_step(data: tf.Tensor) -> dict[str, tf.Tensor]:
-    trainer.optimizer.iterations.assign_add(1)
-    return {"loss": tf.constant(1.0)}
-
-  trainer.train_step = train_step
-  return trainer
-
-
-def fit(trainer: Trainer, plan: Plan, *others: tf.keras.callbacks.Callback) -> None:
-  data = tf.data.Dataset.range(plan.start, plan.steps)
+def fit(trainer: TinyTrainer, plan: Plan, *others: tf.keras.callbacks.Callback) -> None:
+  data = batches(Numbers(), plan.start, plan.steps)
   trainer.fit(data, steps_per_epoch=plan.steps - plan.start, verbose=0, callbacks=list(others))
 
 
@@ -53,62 +29,43 @@ def test_plan_saves_every_so_many_steps_and_at_the_end() -> None:
   assert [step for step in range(1, 121) if plan.is_report(step)] == [50, 100, 120]
 
 
-def test_curriculum_changes_the_trained_iterations_in_the_middle_of_fit() -> None:
-  seen = []
-
-  class Watch(callbacks.StepCallback):
-    def after_step(self, step: int) -> None:
-      seen.append((step, self.model.iterations))
-
-  plan = Plan(2, 8, 100)
-  fit(
-    quick(trainer()), plan, SetIterations(plan, Curriculum.parse("1:0.5,2:0.75,16:1")), Watch(plan)
-  )
-  assert seen == [(3, 1), (4, 1), (5, 2), (6, 2), (7, 3), (8, 3)]
-
-
 def test_checkpoints_are_kept_and_restored_and_exported(tmp_path: pathlib.Path) -> None:
-  first = quick(trainer(seed=1))
+  first = tiny_trainer(seed=1)
   plan = Plan(0, 9, 2)
   manager = callbacks.make_manager(first, tmp_path)
   saved = Checkpoints(plan, manager)
-  for variable in named_variables(first.averaged).values():
-    variable.assign(variable + 0.25)
   fit(first, plan, saved)
   assert saved.saved == 9
   names = [pathlib.Path(path).name for path in manager.checkpoints]
   assert names == ["ckpt-6", "ckpt-8", "ckpt-9"]
 
-  again = trainer(seed=2)
+  again = tiny_trainer(seed=2)
   assert callbacks.restore(callbacks.make_manager(again, tmp_path)) == 9
-  for part in ("coder", "averaged"):
-    others = named_variables(getattr(again, part))
-    for name, variable in named_variables(getattr(first, part)).items():
+  for part in ("network", "averaged"):
+    others = again.names(getattr(again, part))
+    for name, variable in first.names(getattr(first, part)).items():
       np.testing.assert_array_equal(variable, others[name])
-
-  model = model_folders.find(tmp_path / MODEL)
-  assert folders.read_config(model) == _MODEL
-  arrays = read_weights(model.folder)
-  for name, variable in named_variables(first.averaged).items():
-    np.testing.assert_array_equal(arrays[name], variable.numpy().astype(np.float16))
+  exported = np.load(tmp_path / RESULT_FILE)
+  for name, variable in first.names(first.averaged).items():
+    np.testing.assert_array_equal(exported[name], variable)
 
 
 def test_only_one_process_of_a_group_writes(tmp_path: pathlib.Path) -> None:
-  model = quick(trainer())
+  model = tiny_trainer()
   plan = Plan(0, 2, 1)
   fit(model, plan, Checkpoints(plan, callbacks.make_manager(model, tmp_path), writes=False))
-  assert not list(tmp_path.rglob("ckpt*")) and not (tmp_path / MODEL).exists()
+  assert not list(tmp_path.rglob("ckpt*")) and not (tmp_path / RESULT_FILE).exists()
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: pathlib.Path) -> None:
-  model = quick(trainer())
+  model = tiny_trainer()
   plan = Plan(0, 4, 2)
   manager = callbacks.make_manager(model, tmp_path)
 
   class Spoil(callbacks.StepCallback):
     def before_step(self, step: int) -> None:
       if step == 3:
-        model.coder.encoder.weights[0].assign(model.coder.encoder.weights[0] * np.nan)
+        model.network.weights[0].assign([[np.nan], [0.0]])
 
   with pytest.raises(CompressionError, match="step 4: .* step 2 is kept") as error:
     fit(model, plan, Spoil(plan), Checkpoints(plan, manager))
@@ -117,26 +74,25 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: pathlib.Path) -> No
 
 
 def test_nothing_to_restore_is_step_0(tmp_path: pathlib.Path) -> None:
-  assert callbacks.restore(callbacks.make_manager(trainer(), tmp_path)) == 0
+  assert callbacks.restore(callbacks.make_manager(tiny_trainer(), tmp_path)) == 0
 
 
 def test_damaged_checkpoints_are_named_in_one_line(tmp_path: pathlib.Path) -> None:
-  model = quick(trainer())
+  model = tiny_trainer()
   plan = Plan(0, 1, 1)
   manager = callbacks.make_manager(model, tmp_path)
   fit(model, plan, Checkpoints(plan, manager))
   for file in (tmp_path / "checkpoints").glob("ckpt-1.*"):
     file.write_bytes(file.read_bytes()[:100])
   with pytest.raises(ModelError, match="ckpt-1: cannot be restored") as error:
-    callbacks.restore(callbacks.make_manager(trainer(), tmp_path))
+    callbacks.restore(callbacks.make_manager(tiny_trainer(), tmp_path))
   assert "\n" not in str(error.value)
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: pathlib.Path) -> None:
-  model = quick(trainer())
+  model = tiny_trainer()
   plan = Plan(0, 1, 1)
   manager = callbacks.make_manager(model, tmp_path)
-  (tmp_path / "checkpoints").rmdir() if (tmp_path / "checkpoints").exists() else None
   (tmp_path / "checkpoints").write_text("a file")
   with pytest.raises(OutputError, match="checkpoints: cannot be written") as error:
     fit(model, plan, Checkpoints(plan, manager))
@@ -145,7 +101,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: pathlib.Path) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_stops_after_the_step(tmp_path: pathlib.Path, number: int) -> None:
-  model = quick(trainer())
+  model = tiny_trainer()
   plan = Plan(0, 10, 100)
   before = signal.getsignal(number)
 

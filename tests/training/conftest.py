@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from PIL import Image
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_start() -> Iterator[None]:
+  """As in a run on a CPU: TensorFlow's rewriting of graphs takes seconds for each trainer."""
+  import tensorflow as tf
+
+  tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+  yield
+  tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
 @pytest.fixture(scope="module")

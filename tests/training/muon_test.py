@@ -1,4 +1,4 @@
-"""Steps of Muon beside a singular value decomposition; which variables it takes for matrices."""
+"""Steps of Muon beside a singular value decomposition."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
-from compression.codecs.recurrent.network import RecurrentNetwork
-from compression.codecs.recurrent.weights import named_variables
-from compression.training.muon import ADAM_SHARE, Muon, matrices_of, orthogonalize
+from compression.training.muon import ADAM_SHARE, Muon, orthogonalize
 
 
 def _random(*shape: int, seed: int = 0) -> np.ndarray:
@@ -95,25 +92,3 @@ def test_serializes() -> None:
 def test_matrices_must_fit_the_variables(matrices: list[int]) -> None:
   with pytest.raises(ValueError, match="matrices"):
     Muon(0.01, matrices).build([tf.Variable(_random(2, 6))])
-
-
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("unit", UNITS)
-def test_kernels_of_units_are_matrices_and_nothing_else(unit: str, framework: str) -> None:
-  coder = RecurrentNetwork(
-    RecurrentConfig(unit=unit, framework=framework, width=1 / 16, use_bias=True)
-  )
-  coder.build()
-  counts = dict(zip((id(v) for v in coder.trainable_variables), matrices_of(coder)))
-  found = {name: counts[id(variable)] for name, variable in named_variables(coder).items()}
-  gru, lstm = {"input": 3, "gates": 2}, {"input": 4, "hidden": 4}
-  gates = {"residual_gru": gru, "gru": gru, "lstm": lstm, "associative_lstm": lstm}[unit]
-  for name, count in found.items():
-    kernel = name.split("/")[-1]
-    if "/rnn" not in name or kernel == "bias":
-      assert count == 0, name
-    elif unit == "associative_lstm" and name.startswith("decoder"):
-      assert count == 1, name  # its gates have different depths
-    else:
-      assert count == gates.get(kernel, 1), name
-  Muon(0.01, matrices_of(coder)).build(coder.trainable_variables)

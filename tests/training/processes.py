@@ -1,41 +1,48 @@
-"""Groups of training processes on this machine, and what they leave, for tests."""
+"""Groups of training processes on this machine, and what training leaves, for tests."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
-from compression.training.config import Experiment
-
+_CHANCE = random.SystemRandom()  # so that tests that run at the same time do not meet
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def free_addresses(count: int) -> list[str]:
-  sockets = [socket.socket() for _ in range(count)]
-  for each in sockets:
-    each.bind(("127.0.0.1", 0))
-  addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-  for each in sockets:
-    each.close()
+  """On ports that no process uses, nor gets from the system when it asks for any."""
+  addresses: list[str] = []
+  while len(addresses) < count:
+    address = f"127.0.0.1:{_CHANCE.randrange(10_000, 32_000)}"
+    with socket.socket() as probe, contextlib.suppress(OSError):
+      probe.bind(("127.0.0.1", int(address.partition(":")[2])))
+      addresses += [address] if address not in addresses else []
   return addresses
 
 
 class Processes:
-  """A group of processes of `python -m compression.train` on this machine; killed in the end.
+  """A group of training processes on this machine, a program each; killed in the end.
 
   Each has an empty folder of its own as working directory, as on machines without a shared disk.
+
+  Args:
+    folder: of these folders.
+    command: the module of the program, and what it is given.
+    **jobs: how many processes each job has.
   """
 
-  def __init__(self, folder: pathlib.Path, settings: Experiment, train_dir: str, **jobs: int):
-    (folder / "experiment.json").write_text(settings.to_json())
-    self.folder, self.train_dir = folder, train_dir
+  def __init__(self, folder: pathlib.Path, command: Sequence[str], **jobs: int):
+    self.folder, self.command = folder, command
     addresses = iter(free_addresses(sum(jobs.values())))
     self.cluster = {job: [next(addresses) for _ in range(count)] for job, count in jobs.items()}
     self.started: list[subprocess.Popen[str]] = []
@@ -52,9 +59,8 @@ class Processes:
     place = self.folder / f"{job}{index}"
     place.mkdir(exist_ok=True)
     group = {"cluster": self.cluster, "task": {"type": job, "index": index}}
-    command = ["-m", "compression.train", "--config=../experiment.json"]
     process = subprocess.Popen(
-      [sys.executable, *command, f"--train_dir={self.train_dir}"],
+      [sys.executable, "-m", *self.command],
       cwd=place,
       env={**os.environ, "PYTHONPATH": str(_ROOT), "TF_CONFIG": json.dumps(group)},
       stdout=subprocess.PIPE,
@@ -65,14 +71,20 @@ class Processes:
     return process
 
 
-def wait_for_checkpoint(folder: pathlib.Path, process: subprocess.Popen[str]) -> None:
-  while not (folder / "checkpoints" / "checkpoint").exists():
+def wait_for_checkpoint(folder: pathlib.Path, step: int, process: subprocess.Popen[str]) -> None:
+  """Until the last checkpoint of a run is of this step or a later one."""
+  while newest_checkpoint(folder) < step:
     assert process.poll() is None, process.communicate()
     time.sleep(0.01)
 
 
 def newest_checkpoint(folder: pathlib.Path) -> int:
-  return max(int(path.stem.split("-")[1]) for path in (folder / "checkpoints").glob("*.index"))
+  """The step of the last one that is whole: TensorFlow then writes its name into a list."""
+  try:
+    first = (folder / "checkpoints" / "checkpoint").read_text().splitlines()[0]
+  except FileNotFoundError:
+    return 0
+  return int(first.rstrip('"').rpartition("-")[2])
 
 
 def last_checkpoint(folder: pathlib.Path) -> dict[str, np.ndarray]:
@@ -88,3 +100,26 @@ def last_checkpoint(folder: pathlib.Path) -> dict[str, np.ndarray]:
     for name in reader.get_variable_to_shape_map()
     if "VARIABLE_VALUE" in name and not name.startswith("save_counter")
   }
+
+
+def assert_close(
+  one: dict[str, np.ndarray], other: dict[str, np.ndarray], share: float = 1e-4
+) -> None:
+  """That all values differ by no more than this share of the largest in their array."""
+  assert one.keys() == other.keys()
+  for name, value in one.items():
+    atol = share * (np.abs(value).max() + 1e-9)
+    np.testing.assert_allclose(other[name], value, rtol=0, atol=atol, err_msg=name)
+
+
+def read_events(folder: pathlib.Path) -> dict[tuple[str, int], np.ndarray]:
+  """What TensorBoard would show: values by their names and steps."""
+  import tensorflow as tf
+
+  events = {}
+  for file in folder.rglob("events*"):
+    for record in tf.data.TFRecordDataset(str(file)):
+      event = tf.compat.v1.Event.FromString(record.numpy())
+      for value in event.summary.value:
+        events[value.tag, event.step] = tf.make_ndarray(value.tensor)
+  return events

@@ -10,8 +10,8 @@ import pytest
 from compression.common.errors import ConfigError, ModelError
 from compression.entropy.bits.configs import InterlacedConfig, ProgressiveConfig
 from compression.training.config import CHECKPOINTS
-from compression.training.tasks import bits_config
-from compression.training.tasks.bits_config import (
+from compression.training.tasks.bits import config as bits_config
+from compression.training.tasks.bits.config import (
   EntropyExperiment,
   EntropyTrainConfig,
   InputConfig,

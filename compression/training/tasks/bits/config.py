@@ -18,27 +18,22 @@ from compression.common.config import JsonConfig
 from compression.common.errors import ConfigError, ModelError
 from compression.common.files import atomic_write
 from compression.training import config as config_lib
-from compression.training.config import check, is_begun, setting
+from compression.training.config import CheckedConfig, LoopConfig, is_begun, setting
 
 RELEASE_EPSILON = 1.0
 EPSILON = 1e-7
 
 _FILES = ("model_config.json", "train_config.json", "input_config.json")
 
-_MAY_CHANGE = frozenset({"steps", "checkpoint_steps", "data", "init"})
-"""What may differ when a run goes on: how far it goes, and where things are."""
-
-
-class _Checked(JsonConfig):
-  def __post_init__(self) -> None:
-    for field in dataclasses.fields(self):
-      check(field, getattr(self, field.name))
+_MAY_CHANGE = config_lib.MAY_CHANGE | {"data"}
+"""What may differ when a run goes on: where things are, how far it goes, on how many devices."""
 
 
 @dataclasses.dataclass(frozen=True)
-class EntropyTrainConfig(_Checked):
-  """How an entropy coder is trained; the first four are the release's.
+class EntropyTrainConfig(LoopConfig):
+  """How an entropy coder is trained.
 
+  The release has `batch_size`, `learning_rate`, `decay_rate` and `samples_per_decay`.
   With `samples_per_decay` the rate falls in steps, by `decay_rate` each time that so many codes
   have been seen, and Adam's epsilon is 1: the release. Without, it stays, then ends as half a
   cosine, as in `compression.training.schedule`.
@@ -56,15 +51,16 @@ class EntropyTrainConfig(_Checked):
   decay_rate: float = setting(1.0, "by which the rate falls", low=1e-9, high=1.0)
   samples_per_decay: int = setting(0, "codes until it falls; 0 for a cosine", low=0, high=10**12)
   steps: int = setting(12000, "steps of training in all", low=1, high=10**9)
-  checkpoint_steps: int = setting(1000, "steps from checkpoint to checkpoint", low=1, high=10**9)
   epsilon: float = setting(0.0, "of Adam; 0 for 1 with the release's schedule", low=0.0, high=10.0)
   clip_norm: float = setting(
     1.0, "gradients of a larger norm are scaled down to it; 0 leaves them", low=0.0, high=1e9
   )
   ema: float = setting(
-    0.998, "decay of the average of weights that is the result", low=0.0, high=0.999999
+    0.998,
+    "decay of the average of weights that is the result; 0 takes the last",
+    low=0.0,
+    high=1.0,
   )
-  seed: int = setting(0, "of everything that is random", low=0, high=2**32 - 1)
   init: str = setting("", "the folder of an entropy coder with the weights to start from")
 
   @property
@@ -74,7 +70,7 @@ class EntropyTrainConfig(_Checked):
 
 
 @dataclasses.dataclass(frozen=True)
-class InputConfig(_Checked):
+class InputConfig(CheckedConfig):
   """The codes to learn from; the first two are the release's.
 
   Raises:

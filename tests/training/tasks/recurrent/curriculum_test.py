@@ -1,11 +1,11 @@
-"""Tests of compression/training/curriculum.py."""
+"""Tests of compression/training/tasks/recurrent/curriculum.py."""
 
 from __future__ import annotations
 
 import pytest
 
 from compression.common.errors import ConfigError
-from compression.training.curriculum import Curriculum
+from compression.training.tasks.recurrent.curriculum import Curriculum
 
 
 def test_iterations_change_at_the_shares() -> None:

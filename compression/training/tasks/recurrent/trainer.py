@@ -1,7 +1,7 @@
-"""The training of a codec as a Keras model: `compile` and `fit` as usual.
+"""The training of the recurrent network as a Keras model: `compile` and `fit` as usual.
 
-    trainer = Trainer(RecurrentNetwork(config))
-    trainer.compile(make_optimizer(train_config))
+    trainer = RecurrentTrainer(RecurrentNetwork(config))
+    trainer.compile(optimizer)
     trainer.fit(batches(source, 0, steps))            # uint8 [N, H, W, 3]
 
 Toderici et al. (CVPR 2017), section 3: the loss is beta * sum_t |r_t| over all iterations, with
@@ -23,10 +23,8 @@ from compression.codecs.recurrent.halves import States
 from compression.codecs.recurrent.network import DecoderState, RecurrentNetwork
 from compression.codecs.recurrent.weights import arrays_of, named_variables
 from compression.common.files import atomic_write
-from compression.training import average, workers
-
-MODEL = "model"
-"""The folder of a run that holds the result so far: a model like the released ones."""
+from compression.training.tasks.recurrent.config import MODEL
+from compression.training.trainer import Measures, Trainer
 
 
 class Iteration(NamedTuple):
@@ -45,17 +43,14 @@ class Iteration(NamedTuple):
   decoder_state: DecoderState
 
 
-class Trainer(tf.keras.Model):
-  """Trains an RecurrentNetwork with Keras' `fit`.
+class RecurrentTrainer(Trainer):
+  """Trains a RecurrentNetwork with Keras' `fit`.
 
   One step of the recurrence is a tf.function, traced once for the first iteration (zero states)
   and once for all others: the graph of a training step calls it, and its one gradient, T times.
 
-  With a distribution strategy, build it in the strategy's scope and give `fit` batches of which
-  each replica sees a part. The loss is the mean over the global batch.
-
   Args:
-    coder: the networks.
+    network: what is trained.
     loss: "l1" (the paper's) or "mse".
     ema: decay of the average of the weights; 0 makes the average the last weights.
 
@@ -67,29 +62,28 @@ class Trainer(tf.keras.Model):
   Call arguments:
     inputs: images uint8 [N, H, W, 3]; H and W multiples of 16.
 
-  Returns: the Reconstructions of the coder.
+  Returns: the Reconstructions of the network.
   """
 
-  def __init__(self, coder: RecurrentNetwork, loss: str = "l1", ema: float = 0.999, **kwargs: Any):
-    super().__init__(**kwargs)
+  def __init__(
+    self, network: RecurrentNetwork, loss: str = "l1", ema: float = 0.999, **kwargs: Any
+  ):
     if loss not in ("l1", "mse"):
       raise ValueError(f"loss must be l1 or mse. Received: {loss!r}")
-    if not 0 <= ema < 1:
-      raise ValueError(f"ema must be at least 0 and below 1. Received: {ema!r}")
-    if not coder.built:
-      coder.build()
-    self.coder = coder
+    if not network.built:
+      network.build()
+    averaged = RecurrentNetwork(network.config, name="averaged", dtype="float32")
+    averaged.build()
+    super().__init__(network, averaged, ema, **kwargs)
     self.loss_name = loss
-    self.ema = float(ema)
-    self.iterations = coder.config.iterations
-    self.averaged = _float32_copy(coder)
+    self.iterations = network.config.iterations
     self.losses_by_iteration = tf.keras.metrics.MeanTensor("losses", shape=[MAX_ITERATIONS])
     self.squares_by_iteration = tf.keras.metrics.MeanTensor("squares", shape=[MAX_ITERATIONS])
     self._first = tf.function(self.first_iteration, autograph=False)
     self._next = tf.function(self.next_iteration, autograph=False)
 
   def call(self, inputs: tf.Tensor, training: bool | None = None) -> Any:
-    return self.coder(self.coder.to_x(inputs), training=training)
+    return self.network(self.network.to_x(inputs), training=training)
 
   def set_iterations(self, iterations: int) -> None:
     """Trains so many iterations from the next step on, in the middle of `fit`, too."""
@@ -99,18 +93,22 @@ class Trainer(tf.keras.Model):
         self.make_train_function(force=True)
 
   def first_iteration(self, x: tf.Tensor) -> Iteration:
-    b, encoder_states = self.coder.encode_step(x, None, None, training=True)
-    return self._measured(x, encoder_states, self.coder.decode_step(b, None))
+    b, encoder_states = self.network.encode_step(x, None, None, training=True)
+    return self._measured(x, encoder_states, self.network.decode_step(b, None))
 
   def next_iteration(self, x: tf.Tensor, encoder_states: States, state: DecoderState) -> Iteration:
-    b, encoder_states = self.coder.encode_step(x, state.x_hat, encoder_states, training=True)
-    return self._measured(x, encoder_states, self.coder.decode_step(b, state))
+    b, encoder_states = self.network.encode_step(x, state.x_hat, encoder_states, training=True)
+    return self._measured(x, encoder_states, self.network.decode_step(b, state))
 
   def _measured(self, x: tf.Tensor, encoder_states: States, state: DecoderState) -> Iteration:
     residual = x - tf.cast(state.x_hat, tf.float32)
     squares = tf.reduce_mean(tf.square(residual))
-    loss = tf.reduce_mean(tf.abs(residual)) if self.loss_name == "l1" else squares
-    return Iteration(loss, tf.stop_gradient(squares), encoder_states, state)
+    return Iteration(
+      loss=tf.reduce_mean(tf.abs(residual)) if self.loss_name == "l1" else squares,
+      squares=tf.stop_gradient(squares),
+      encoder_states=encoder_states,
+      decoder_state=state,
+    )
 
   def iterate(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """All iterations: their losses and mean squares, float32 [iterations] each."""
@@ -120,34 +118,35 @@ class Trainer(tf.keras.Model):
     losses, squares = zip(*(result[:2] for result in results))
     return tf.stack(losses), tf.stack(squares)
 
-  def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-    images, _, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
-    x = self.coder.to_x(images)
-    with tf.GradientTape() as tape:
-      losses, squares = self.iterate(x)
-      # The sum over the replicas is the mean over the global batch.
-      loss = tf.reduce_mean(losses) / self.distribute_strategy.num_replicas_in_sync
-    variables = self.coder.trainable_variables
-    # One iteration leaves the kernels of the states and the gain estimator without a gradient.
-    zero = tf.UnconnectedGradients.ZERO
-    gradients = tape.gradient(loss, variables, unconnected_gradients=zero)
-    self.optimizer.apply_gradients(zip(gradients, variables))
-    averages = named_variables(self.averaged)
-    pairs = [(averages[name], v) for name, v in self.named_variables().items()]
-    average.update(pairs, self.optimizer.iterations, self.ema, self.distribute_strategy)
+  def measure(self, batch: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    losses, squares = self.iterate(self.network.to_x(batch))
+    return tf.reduce_mean(losses), (losses, squares)
+
+  def note(self, measured: Any) -> None:
+    losses, squares = measured
     missing = MAX_ITERATIONS - self.iterations
     trained = [1.0] * self.iterations + [0.0] * missing
     self.losses_by_iteration.update_state(tf.pad(losses, [[0, missing]]), trained)
     self.squares_by_iteration.update_state(tf.pad(squares, [[0, missing]]), trained)
-    return {"loss": loss}  # which Keras sums over the replicas
 
-  def named_variables(self) -> dict[str, tf.Variable]:
-    """What is trained, by the names of archives."""
-    return named_variables(self.coder)
+  def measures(self) -> Measures:
+    """Loss, and loss and PSNR by iteration; the PSNR is that of the mean square over batches."""
+    losses = self.losses_by_iteration.result().numpy()[: self.iterations]
+    squares = self.squares_by_iteration.result().numpy()[: self.iterations]
+    loss = float(losses.mean())
+    scalars = {"loss": loss, "iterations": float(self.iterations)}
+    peak = 2 * self.network.config.pixel_range
+    for number, (each, square) in enumerate(zip(losses, squares), 1):
+      decibels = 10 * np.log10(peak**2 / np.maximum(square, np.finfo(np.float32).tiny))
+      scalars[f"loss/iteration_{number:02}"] = float(each)
+      scalars[f"psnr/iteration_{number:02}"] = float(decibels)
+    return Measures(loss, f"iterations {self.iterations}  loss {loss:.4f}", scalars)
 
-  def checkpoint(self) -> tf.train.Checkpoint:
-    """Weights, average, optimizer with the number of steps, the stochastic binarizer's state."""
-    return tf.train.Checkpoint(coder=self.coder, averaged=self.averaged, optimizer=self.optimizer)
+  def describe(self, loss: float) -> str:
+    return f"iterations {self.iterations}, {super().describe(loss)}"
+
+  def names(self, network: RecurrentNetwork) -> dict[str, tf.Variable]:
+    return named_variables(network)
 
   def export(self, folder: pathlib.Path) -> None:
     """Writes the average as `folder`/model, which `compression.load` and the programs take."""
@@ -155,26 +154,4 @@ class Trainer(tf.keras.Model):
     folder.mkdir(exist_ok=True)
     save_weights(arrays_of(self.averaged), folder)
     with atomic_write(folder / CONFIG_FILE) as file:  # last: it makes the folder a model
-      file.write(self.coder.config.to_json().encode())
-
-  def pop_metrics(self) -> tuple[float, np.ndarray, np.ndarray]:
-    """Means since the last call: the loss, and losses and squares [iterations] of each iteration.
-
-    In a group of workers all must call this at the same step.
-    """
-    workers.wait_for_steps(self.distribute_strategy)
-    losses = self.losses_by_iteration.result().numpy()[: self.iterations]
-    squares = self.squares_by_iteration.result().numpy()[: self.iterations]
-    self.reset_metrics()
-    return float(losses.mean()), losses, squares
-
-
-def _float32_copy(coder: RecurrentNetwork) -> RecurrentNetwork:
-  """A coder with the same weights in float32 whatever the policy is; not trainable."""
-  copy = RecurrentNetwork(coder.config, name="averaged", dtype="float32")
-  copy.build()
-  originals = named_variables(coder)
-  for name, variable in named_variables(copy).items():
-    variable.assign(originals[name])
-  copy.trainable = False
-  return copy
+      file.write(self.network.config.to_json().encode())

@@ -1,0 +1,1 @@
+"""The training of an entropy coder's probability model on codes."""

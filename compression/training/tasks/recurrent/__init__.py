@@ -1,0 +1,1 @@
+"""The training of the recurrent network on photos."""

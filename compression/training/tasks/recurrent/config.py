@@ -1,0 +1,174 @@
+"""What a run on photos is: the model, and everything that its weights then depend on.
+
+An experiment file holds both, and `train_config.json` in the folder of a run is one:
+
+    {"model": {"unit": "residual_gru", ...}, "training": {"train_glob": "...", ...}}
+
+Nothing here needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
+from compression.codecs.recurrent.config import BLOCK, RecurrentConfig
+from compression.common.config import JsonConfig, keys, refuse_unknown
+from compression.common.errors import ConfigError
+from compression.common.files import atomic_write
+from compression.training import config as config_lib
+from compression.training.config import LoopConfig, is_begun, read, refuse_changes, setting
+from compression.training.tasks.recurrent.curriculum import Curriculum
+
+FILE = "train_config.json"
+
+MODEL = "model"
+"""The folder of a run that holds the result so far: a model like the released ones."""
+
+MAY_CHANGE = config_lib.MAY_CHANGE | {"train_glob", "train_records", "validation_glob"}
+"""What may differ when a run goes on: where things are, how far it goes, on how many devices."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig(LoopConfig):
+  """How a model is trained; the help of each field is that of its flag.
+
+  Loss and the size of batches and patches are those of Toderici et al. (CVPR 2017), section 4. The
+  paper has Adam, no curriculum, no average of the weights, and draws its bits at random.
+
+  Raises:
+    ConfigError: if a value is not allowed.
+  """
+
+  train_glob: str = setting("", "training images: a pattern, or several with commas between them")
+  train_records: str = setting(
+    "", "or files of tiles, as compression.mine_tiles writes them: tiles@8.tfrecord"
+  )
+  validation_glob: str = setting("", "images whose centres are looked at at every checkpoint")
+  patch_size: int = setting(
+    32, "pixels along a side of the training patches, a multiple of 16", low=BLOCK, high=1024
+  )
+  batch_size: int = setting(32, "patches a step, on all devices together", low=1, high=65536)
+  learning_rate: float = setting(
+    0.0,
+    "the highest; it ends at 2 % of that. 0 for 0.01 with muon and 0.001 with the others",
+    low=0.0,
+    high=10.0,
+  )
+  optimizer: str = setting(
+    "muon", "the optimizer", choices=("muon", "adam", "adamw", "nadam", "rmsprop", "sgd")
+  )
+  epsilon: float = setting(
+    1e-7, "of the optimizer (sgd has none); the paper has 1", low=1e-12, high=10.0
+  )
+  loss: str = setting("l1", "of the residuals", choices=("l1", "mse"))
+  stochastic_binarizer: bool = setting(False, "draw the bits at random in training")
+  curriculum: str = setting(
+    "4:0.12,8:0.3,16:1",
+    "iterations:until this share of the steps, ...; never more iterations than the model's",
+  )
+  precision: str = setting(
+    "float32", "of the networks in training", choices=("float32", "mixed_bfloat16")
+  )
+  init: str = setting(
+    "", "a released model or a folder with the weights to start from; a narrower one is widened"
+  )
+
+  def __post_init__(self) -> None:
+    super().__post_init__()
+    if self.patch_size % BLOCK:
+      raise ConfigError(f"patch_size must be a multiple of {BLOCK}: {self.patch_size}")
+    if self.train_glob and self.train_records:
+      raise ConfigError("train_glob and train_records exclude each other")
+    Curriculum.parse(self.curriculum)
+
+  @property
+  def peak_rate(self) -> float:
+    """The learning rate that is used at its highest."""
+    return self.learning_rate or (1e-2 if self.optimizer == "muon" else 1e-3)
+
+
+_ABOUT = "about"
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment(JsonConfig):
+  """A model and its training."""
+
+  model: RecurrentConfig = dataclasses.field(default_factory=RecurrentConfig)
+  training: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+  def override(self, values: dict[str, Any]) -> Experiment:
+    """This experiment with other values, {"model": {...}, "training": {...}}; both may be partial.
+
+    A file may also have "about", texts for its readers: of released models the command, what it
+    cost and what came out.
+
+    Raises:
+      ConfigError: on unknown keys and values that are not allowed.
+    """
+    parts: dict[str, Any] = {}
+    refuse_unknown(values, (*keys(self), _ABOUT), "the experiment")
+    for name, part in (("model", self.model), ("training", self.training)):
+      changes = values.get(name, {})
+      refuse_unknown(changes, keys(part), f'"{name}" of the experiment')
+      parts[name] = dataclasses.replace(part, **changes)
+    return Experiment(**parts)
+
+  @classmethod
+  def from_dict(cls, values: dict[str, Any]) -> Experiment:
+    return cls().override(values)
+
+  def save(self, folder: pathlib.Path) -> None:
+    """Writes FILE into a folder; raises OutputError if it cannot."""
+    with atomic_write(folder / FILE) as file:
+      file.write(self.to_json().encode())
+
+
+def load(path: pathlib.Path) -> Experiment:
+  """The experiment of a file.
+
+  Raises:
+    ConfigError: if it cannot be read or holds what is not allowed; names the file.
+  """
+  values = read(path)
+  try:
+    return Experiment().override(values)
+  except ConfigError as error:
+    raise ConfigError(f"{path}: {error}") from error
+
+
+def base(folder: pathlib.Path, init: str = "") -> Experiment:
+  """What an experiment file and flags then change.
+
+  Args:
+    folder: of a run. If it has a checkpoint, its experiment: the folder is all that a run needs
+      to go on.
+    init: the model that a new run starts from, whose architecture is then the base; or "".
+
+  Raises:
+    ConfigError: if the folder's experiment is damaged.
+    ModelError: if there is no such model.
+  """
+  if is_begun(folder):
+    return load(folder / FILE)
+  if init:
+    return Experiment(model=folders.read_config(model_folders.find(init)))
+  return Experiment()
+
+
+def check_resumable(wanted: Experiment, folder: pathlib.Path) -> None:
+  """Refuses to go on with other settings than those that the run in `folder` was begun with.
+
+  Raises:
+    ModelError: names the first setting that differs and must not.
+  """
+  if not is_begun(folder):
+    return
+  begun = base(folder)
+  for part in ("model", "training"):
+    old = dataclasses.asdict(getattr(begun, part))
+    refuse_changes(folder, old, dataclasses.asdict(getattr(wanted, part)), MAY_CHANGE)

@@ -1,0 +1,150 @@
+"""Photos -> the recurrent network. Beside what every run leaves, its folder has
+
+train_config.json   the experiment
+model/              the result so far, for `compression.load` and the programs
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from compression.codecs import model_folders
+from compression.codecs.recurrent import folders, widening
+from compression.codecs.recurrent.network import RecurrentNetwork
+from compression.codecs.recurrent.weights import assign_weights, read_weights
+from compression.common.errors import ConfigError
+from compression.datasets import shards
+from compression.datasets.record_source import RecordSource
+from compression.datasets.tiles import TileSource, find_images
+from compression.layers.recurrent_cell import ConvRecurrentCell
+from compression.training import reports
+from compression.training.callbacks import Plan, StepCallback
+from compression.training.console import Console, Say
+from compression.training.pipeline import Source
+from compression.training.schedule import WarmUpCosine, make_optimizer
+from compression.training.tasks.base import Task
+from compression.training.tasks.recurrent.config import Experiment
+from compression.training.tasks.recurrent.curriculum import Curriculum
+from compression.training.tasks.recurrent.trainer import RecurrentTrainer
+from compression.training.tasks.recurrent.validation import Validate, validation_crops
+
+
+class RecurrentTask(Task):
+  """The training of an experiment."""
+
+  def __init__(self, experiment: Experiment):
+    self.experiment = experiment
+    self.config = experiment.training
+    model = experiment.model
+    self.title = f"{model.unit}, {model.framework}, width {model.width:g}"
+
+  def save(self, folder: pathlib.Path) -> None:
+    self.experiment.save(folder)
+
+  def source(self, warn: Say) -> tuple[Source, str]:
+    """Tiles of photos, or tiles that were mined: uint8 [N, H, W, 3]."""
+    config = self.experiment.training
+    if config.train_records:
+      files = shards.find(config.train_records)
+      tiles = RecordSource(files, config.patch_size, config.batch_size, config.seed, warn)
+      return tiles, f"{tiles.tiles} tiles"
+    if not config.train_glob:
+      raise ConfigError("train_glob must name the training images, or train_records their tiles")
+    paths = find_images(config.train_glob)
+    if not paths:
+      raise ConfigError(f"train_glob matches no file: {config.train_glob}")
+    source = TileSource(paths, config.patch_size, config.batch_size, config.seed, warn=warn)
+    if source.note:
+      warn(source.note)
+    return source, f"{len(source.paths)} images"
+
+  def rate(self) -> WarmUpCosine:
+    return rate_of(self.experiment)
+
+  def make_trainer(self, source: Source, init: str) -> RecurrentTrainer:
+    """The networks with the weights of the model `init`, or random ones."""
+    del source
+    return make_trainer(self.experiment, init)
+
+  def before_steps(self, plan: Plan) -> Sequence[StepCallback]:
+    return [SetIterations(plan, Curriculum.parse(self.experiment.training.curriculum))]
+
+  def validation(
+    self, plan: Plan, folder: pathlib.Path, console: Console
+  ) -> Sequence[StepCallback]:
+    pattern = self.experiment.training.validation_glob
+    if not pattern:
+      return []
+    crops = validation_crops(find_images(pattern), console.warn)
+    return [Validate(plan, crops, reports.make_writer(folder, "validation"), console.say)]
+
+
+class SetIterations(StepCallback):
+  """Gives the trainer the number of iterations that the curriculum says."""
+
+  def __init__(self, plan: Plan, curriculum: Curriculum):
+    super().__init__(plan)
+    self._curriculum = curriculum
+
+  def before_step(self, step: int) -> None:
+    most = self.model.network.config.iterations
+    self.model.set_iterations(self._curriculum.iterations(step, self.plan.steps, most))
+
+
+def rate_of(experiment: Experiment) -> WarmUpCosine:
+  """The learning rate of an experiment."""
+  return WarmUpCosine(experiment.training.peak_rate, experiment.training.steps)
+
+
+def make_trainer(
+  experiment: Experiment, init: str = "", make_network: type[RecurrentNetwork] = RecurrentNetwork
+) -> RecurrentTrainer:
+  """What trains an experiment; ready for `fit`.
+
+  Args:
+    experiment: the model and its training.
+    init: a released model or a folder with the weights to start from, or "".
+    make_network: what the networks that are trained are made with.
+  """
+  config = experiment.training
+  network = make_network(
+    experiment.model, config.stochastic_binarizer, config.seed, dtype=config.precision
+  )
+  network.build()
+  if init:
+    assign_weights(network, _weights_of(init, experiment), init)
+  trainer = RecurrentTrainer(network, config.loss, config.ema)
+  rate, matrices = rate_of(experiment), matrices_of(network)
+  trainer.prepare(
+    make_optimizer(config.optimizer, rate, config.epsilon, config.clip_norm, matrices)
+  )
+  return trainer
+
+
+def matrices_of(network: RecurrentNetwork) -> list[int]:
+  """What each of the trainable variables is made of, for Muon.
+
+  Returns: the number of gates whose matrices are stacked in it for the kernels of the recurrent
+    units, and 0 for all others: convolutions that begin or end a network, biases.
+  """
+  found: dict[int, int] = {}
+  for layer in network.submodules:
+    if isinstance(layer, ConvRecurrentCell):
+      for variable in layer.trainable_variables:
+        gates, rest = divmod(int(variable.shape[-1]), layer.depth)
+        # The gates of an Associative LSTM have different depths.
+        found[id(variable)] = 0 if variable.shape.rank < 4 else 1 if rest else gates
+  return [found.get(id(variable), 0) for variable in network.trainable_variables]
+
+
+def _weights_of(init: str, experiment: Experiment) -> dict[str, np.ndarray]:
+  """Those of the model `init`, widened if it is the experiment's architecture, but narrower."""
+  model = model_folders.find(init)
+  arrays = read_weights(model.folder)
+  narrow = folders.read_config(model)
+  if widening.can_widen(narrow, experiment.model):
+    return widening.widen(arrays, narrow, experiment.model, experiment.training.seed)
+  return arrays

@@ -1,0 +1,221 @@
+"""Loss, gradients and measures of training the recurrent network, for every unit and framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
+from compression.codecs.recurrent.network import RecurrentNetwork
+from compression.codecs.recurrent.weights import arrays_of, named_variables
+from compression.training.tasks.recurrent.trainer import RecurrentTrainer
+
+_SIZES = {"width": 1 / 32, "bits": 8, "iterations": 3}
+_VANISHED = 1e-9  # a gradient so small moves nothing: Adam adds 1e-7 to its root mean square
+
+
+def make_trainer(
+  stochastic: bool = False, ema: float = 0.999, loss: str = "l1", **config
+) -> RecurrentTrainer:
+  tf.keras.utils.set_random_seed(1)
+  network = RecurrentNetwork(RecurrentConfig(**{**_SIZES, **config}), stochastic, seed=5)
+  trainer = RecurrentTrainer(network, loss, ema)
+  trainer.compile(tf.keras.optimizers.Adam(1e-3, global_clipnorm=0.5))
+  return trainer
+
+
+def train(trainer: RecurrentTrainer, images: np.ndarray) -> float:
+  """One step; returns its loss."""
+  return trainer.train_on_batch(images, reset_metrics=False, return_dict=True)["loss"]
+
+
+@pytest.fixture(scope="module")
+def images(photo: np.ndarray) -> np.ndarray:
+  return np.stack([photo[top : top + 32, 200:248] for top in (64, 128)])
+
+
+@pytest.fixture
+def bfloat16() -> Iterator[None]:
+  tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+  yield
+  tf.keras.mixed_precision.set_global_policy("float32")
+
+
+# Each unit once, each framework once; the plain call of each is made once.
+PAIRS = [
+  ("residual_gru", "residual_scaling"),
+  ("associative_lstm", "additive"),
+  ("lstm", "one_shot"),
+  ("gru", "one_shot"),
+]
+
+
+class Plain(NamedTuple):
+  """Loss and gradients by the network's own `call`, eagerly: nothing of the trainer's."""
+
+  trainer: RecurrentTrainer
+  x: tf.Tensor
+  loss: float
+  gradients: dict[str, tf.Tensor]
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
+def plain(request: pytest.FixtureRequest, images: np.ndarray) -> Plain:
+  unit, framework = request.param
+  trainer = make_trainer(unit=unit, framework=framework, use_bias=True)
+  x = trainer.network.to_x(images)
+  variables = named_variables(trainer.network)
+  with tf.GradientTape() as tape:
+    reconstructions = trainer.network(x, training=True).images
+    loss = tf.reduce_mean(tf.abs(x - reconstructions))
+  gradients = dict(zip(variables, tape.gradient(loss, list(variables.values()))))
+  return Plain(trainer, x, float(loss), gradients)
+
+
+def test_every_unit_and_framework_is_tried() -> None:
+  assert {unit for unit, _ in PAIRS} == set(UNITS)
+  assert {framework for _, framework in PAIRS} == set(FRAMEWORKS)
+
+
+def test_every_variable_gets_a_finite_gradient(plain: Plain) -> None:
+  scaled = plain.trainer.network.config.framework == "residual_scaling"
+  assert any("gain_estimator" in name for name in plain.gradients) == scaled
+  for name, gradient in plain.gradients.items():
+    assert gradient is not None, name
+    assert np.isfinite(gradient).all(), name
+    assert np.abs(gradient).max() > _VANISHED, name
+
+
+@pytest.mark.slow
+def test_traced_iterations_have_the_loss_and_gradients_of_plain_calls(plain: Plain) -> None:
+  trainer = plain.trainer
+  variables = named_variables(trainer.network)
+
+  @tf.function
+  def traced() -> tuple[tf.Tensor, list[tf.Tensor]]:
+    with tf.GradientTape() as tape:
+      losses, _ = trainer.iterate(plain.x)
+      loss = tf.reduce_mean(losses)
+    return loss, tape.gradient(loss, list(variables.values()))
+
+  loss, gradients = traced()
+  assert float(loss) == pytest.approx(plain.loss, rel=1e-5)
+  for name, gradient in zip(variables, gradients):
+    scale = np.abs(plain.gradients[name]).max()
+    atol = 1e-4 * scale  # sums of thousands of products, in another order
+    np.testing.assert_allclose(gradient, plain.gradients[name], atol=atol, err_msg=name)
+
+
+def test_one_iteration_is_traced_once_however_many_there_are(images: np.ndarray) -> None:
+  trainer = make_trainer(iterations=4)
+  train(trainer, images)
+  assert trainer._first.experimental_get_tracing_count() == 1
+  assert trainer._next.experimental_get_tracing_count() == 1
+  trainer.set_iterations(3)
+  train(trainer, images)
+  assert trainer._next.experimental_get_tracing_count() == 1
+  scalars = trainer.pop_measures().scalars
+  assert scalars["iterations"] == 3 and "loss/iteration_03" in scalars
+  assert "loss/iteration_04" not in scalars
+
+
+@pytest.mark.parametrize("loss", ["l1", "mse"])
+def test_loss_is_the_mean_over_elements_and_iterations(loss: str, images: np.ndarray) -> None:
+  trainer = make_trainer(loss=loss, pixel_range=0.9, iterations=2)
+  x = trainer.network.to_x(images)
+  residuals = x - trainer.network(x).images
+  squares = tf.reduce_mean(tf.square(residuals), axis=(1, 2, 3, 4)).numpy()
+  expected = squares
+  if loss == "l1":
+    expected = tf.reduce_mean(tf.abs(residuals), axis=(1, 2, 3, 4)).numpy()
+  assert train(trainer, images) == pytest.approx(expected.mean(), rel=1e-5)
+  assert trainer.describe(0.25) == "iterations 2, loss 0.2500"
+  measures = trainer.pop_measures()
+  assert measures.loss == measures.scalars["loss"] == pytest.approx(expected.mean(), rel=1e-5)
+  assert measures.text == f"iterations 2  loss {measures.loss:.4f}"
+  for number, (mean, square) in enumerate(zip(expected, squares), 1):
+    assert measures.scalars[f"loss/iteration_{number:02}"] == pytest.approx(mean, rel=1e-5)
+    decibels = 20 * np.log10(2 * 0.9) - 10 * np.log10(square)
+    assert measures.scalars[f"psnr/iteration_{number:02}"] == pytest.approx(decibels, abs=1e-3)
+
+
+def test_one_iteration_leaves_what_it_does_not_use_as_it_is(images: np.ndarray) -> None:
+  trainer = make_trainer(framework="residual_scaling")
+  trainer.set_iterations(1)
+  before = arrays_of(trainer.network)
+  train(trainer, images)
+  unused = ("gain_estimator", "gates", "candidate", "hidden_skip")
+  for name, value in arrays_of(trainer.network).items():
+    same = np.array_equal(value, before[name])
+    assert same == any(part in name for part in unused), name
+  trainer.set_iterations(2)  # and they are trained once they are used
+  train(trainer, images)
+  for name, value in arrays_of(trainer.network).items():
+    assert not np.array_equal(value, before[name]), name
+
+
+def test_every_weight_has_an_average_in_float32(bfloat16: None) -> None:
+  trainer = make_trainer(framework="residual_scaling")
+  averages, weights = arrays_of(trainer.averaged), arrays_of(trainer.network)
+  assert averages.keys() == weights.keys() == trainer.named_variables().keys()
+  for name, value in weights.items():
+    np.testing.assert_array_equal(averages[name], value)
+  assert trainer.averaged.encoder.compute_dtype == "float32"
+  assert not trainer.averaged.trainable_variables
+
+
+@pytest.mark.slow
+def test_training_lowers_the_loss(photo: np.ndarray) -> None:
+  trainer = make_trainer(width=1 / 16, bits=32, iterations=2)
+  trainer.compile(tf.keras.optimizers.Adam(3e-3, global_clipnorm=0.5))
+  tiles = photo.reshape(16, 32, 16, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3)
+  data = tf.data.Dataset.from_tensor_slices(tiles).shuffle(256, seed=1).batch(16).repeat(3)
+  first = train(trainer, tiles[::8])
+  trainer.fit(data, verbose=0)
+  assert train(trainer, tiles[::8]) < 0.8 * first
+
+
+@pytest.mark.slow
+def test_mixed_precision_keeps_loss_binarizer_and_variables_float32(
+  bfloat16: None, images: np.ndarray
+) -> None:
+  trainer = make_trainer(framework="residual_scaling", iterations=2)
+  x = trainer.network.to_x(images)
+  result = trainer.first_iteration(x)
+  assert {state.dtype for state in tf.nest.flatten(result.encoder_states)} == {tf.bfloat16}
+  assert {state.dtype for state in tf.nest.flatten(result.decoder_state.states)} == {tf.bfloat16}
+  assert result.decoder_state.x_hat.dtype == result.loss.dtype == tf.float32
+  codes, _ = trainer.network.encode_step(x, None, None)
+  assert codes.dtype == tf.float32 and set(np.unique(codes)) <= {-1, 1}
+  before = arrays_of(trainer.network)
+  loss = train(trainer, images)
+  assert np.isfinite(loss)
+  for name, variable in named_variables(trainer.network).items():
+    assert variable.dtype == tf.float32
+    assert np.isfinite(variable.numpy()).all() and not np.array_equal(variable, before[name]), name
+  assert tf.keras.mixed_precision.global_policy().name == "mixed_bfloat16"
+  tf.keras.mixed_precision.set_global_policy("float32")
+  network = make_trainer(framework="residual_scaling", iterations=2).network
+  expected = tf.reduce_mean(tf.abs(x - network(x).images))
+  assert loss == pytest.approx(float(expected), rel=0.02)
+
+
+def test_stochastic_bits_are_drawn_in_training_only(images: np.ndarray) -> None:
+  trainer = make_trainer(stochastic=True)
+  x = trainer.network.to_x(images)
+  one, other = (trainer.first_iteration(x).loss for _ in range(2))
+  assert one != other
+  inference = [trainer(images, training=False).images.numpy() for _ in range(2)]
+  np.testing.assert_allclose(*inference, atol=1e-5)
+
+
+def test_wrong_arguments_are_refused() -> None:
+  network = RecurrentNetwork(RecurrentConfig(**_SIZES))
+  with pytest.raises(ValueError, match="loss"):
+    RecurrentTrainer(network, loss="l2")
+  with pytest.raises(ValueError, match="ema"):
+    RecurrentTrainer(network, ema=1.0)
