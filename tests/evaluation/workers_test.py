@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -14,13 +12,13 @@ import pytest
 
 from compression.common.errors import CompressionError, ImageError
 from compression.evaluation import workers
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+from tests import programs
 
 # Runs as a program: starts tasks that never end, says so, and waits for them.
 ENDLESS = """
 import os, pathlib, sys, time
 from compression.evaluation import workers
+from tests import programs
 
 def endless(folder):
   pathlib.Path(folder, str(os.getpid())).touch()
@@ -112,14 +110,7 @@ def test_processes_end_with_the_one_that_started_them(
 ) -> None:
   (tmp_path / "endless.py").write_text(ENDLESS)
   (tmp_path / "started").mkdir()
-  environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-  program = subprocess.Popen(
-    [sys.executable, "endless.py", "started"],
-    cwd=tmp_path,
-    env=environment,
-    stderr=subprocess.DEVNULL,
-    start_new_session=True,
-  )
+  program = programs.start(str(tmp_path / "endless.py"), tmp_path, "started")
   try:
     _eventually(lambda: len(os.listdir(tmp_path / "started")) == 2)
     processes = [int(name) for name in os.listdir(tmp_path / "started")]
@@ -129,4 +120,4 @@ def test_processes_end_with_the_one_that_started_them(
     _eventually(lambda: not any(map(_is_running, processes)))
   finally:
     program.kill()
-    program.wait()
+    program.communicate()

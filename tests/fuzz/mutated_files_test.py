@@ -20,7 +20,7 @@ from tests.entropy.bits.examples import make_coder, make_model
 from tests.near import assert_near_pixels
 
 FILES = 10_000
-DECODED = 150
+DECODED = 60
 """Of those that can be decoded, so many are: the rest is known by its layers."""
 
 
@@ -126,7 +126,7 @@ def test_forged_files_are_decoded_or_refused_in_one_line(
   monkeypatch.setattr("compression.codecs.recurrent.codec.MAX_MEMORY_BYTES", 64 * 2**20)
   rng = random.Random(1)
   decoded, refused = 0, 0
-  for number in range(1000):
+  for number in range(400):
     data = forge(originals[number % len(originals)], rng)
     try:
       header = rnic.read_header(data)
@@ -139,7 +139,7 @@ def test_forged_files_are_decoded_or_refused_in_one_line(
       continue
     assert image.shape == (header.height, header.width, 3)
     decoded += 1
-  assert decoded > 20 and refused > 100
+  assert decoded > 15 and refused > 100
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def small_coder(tmp_path_factory: pytest.TempPathFactory):
   return make_coder(make_model(), tmp_path_factory.mktemp("coder"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
   sides=st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9)),
   share=st.floats(0, 1),
@@ -159,7 +159,7 @@ def test_any_bits_come_back(small_coder, sides, share, seed) -> None:
   np.testing.assert_array_equal(small_coder.decode(payloads, bits.shape[1:]), bits)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(payloads=st.lists(st.binary(max_size=60), min_size=1, max_size=5))
 def test_any_bytes_give_bits(small_coder, payloads) -> None:
   try:
