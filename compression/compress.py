@@ -7,8 +7,8 @@
 
 Each photo.jpg becomes photo.rnic beside it (other codecs have other suffixes), and one line says
 what it cost. The ratio is to the 24 bits per pixel of the uncompressed image. A setting is what the
-codec calls its quality: iterations, a step, a quality; from fewest bytes to most they are in the
-error line of one that it does not have.
+codec calls its quality: iterations, a step, a quality; the error line of one that it does not have
+names those that it has.
 """
 
 from __future__ import annotations

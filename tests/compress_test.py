@@ -156,9 +156,10 @@ def test_bad_input_is_one_line_and_status_1(photo_folder: pathlib.Path) -> None:
   _refuses(photo_folder, "gone.py: no such file", "photo.png", "--model=gone.py:Codec")
   has = "mobile has no iterations 17; it has 1, 2, 3,"
   _refuses(photo_folder, has, "photo.png", MOBILE, "--iterations=17")
-  _refuses(
-    photo_folder, "jpeg420 has no quality 3; it", "photo.png", "--model=jpeg420", "--setting=3"
-  )
+  has = "jpeg420 has no quality 300; it has 0 to 100"
+  _refuses(photo_folder, has, "photo.png", "--model=jpeg420", "--setting=300")
+  has = "dct has no step 0; it has all multiples of 1/16"
+  _refuses(photo_folder, has, "photo.png", "--model=dct", "--setting=0")
   _refuses(photo_folder, "text.jpg/x: cannot be made", "photo.png", "--output_dir=text.jpg/x")
   _refuses(photo_folder, "would be the output of both", "photo.png", "photo.png")
   _refuses(photo_folder, "nothing*.png: matches no file", "nothing*.png")

@@ -126,7 +126,7 @@ class Codec(abc.ABC):
     return None
 
   def check_setting(self, setting: float) -> float:
-    """The setting, if it is one of `settings`; raises RangeError."""
+    """The setting, if `compress` takes it: one of `settings` here; raises RangeError."""
     if isinstance(setting, bool) or setting not in self.settings:
       known = ", ".join(map(show, self.settings))
       raise RangeError(f"{self.name} has no {self.setting_name} {show(setting)}; it has {known}")

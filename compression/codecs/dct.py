@@ -121,6 +121,11 @@ class DCT(Codec):
   suffix = ".dct"
   identity = f"8x8 DCT, YCbCr 4:4:4, adaptive arithmetic coding; version {_VERSION}"
 
+  def check_setting(self, setting: float) -> float:
+    """The step, if the header can hold it; raises RangeError."""
+    _sixteenths(setting)
+    return setting
+
   def compress(self, image: np.ndarray, setting: float, /) -> bytes:
     """The file of an image."""
     image = check_image(image)
@@ -187,7 +192,8 @@ def _read_header(data: bytes) -> _Header:
 
 def _sixteenths(step: float) -> int:
   sixteenths = step * _STEPS_PER_UNIT
-  if isinstance(step, bool) or not 1 <= sixteenths < 2**16 or sixteenths != int(sixteenths):
+  fits = not isinstance(step, bool) and 1 <= sixteenths < 2**16
+  if not fits or sixteenths != int(sixteenths):
     raise RangeError(
       f"dct has no step {show(step)}; it has all multiples of 1/{_STEPS_PER_UNIT} below 4096"
     )

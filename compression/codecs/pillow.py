@@ -17,9 +17,9 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
-from compression.codecs.base import Codec, Description, MissingCodecError, Options
+from compression.codecs.base import Codec, Description, MissingCodecError, Options, show
 from compression.codecs.registry import register_as
-from compression.common.errors import FormatError, ImageError
+from compression.common.errors import FormatError, ImageError, RangeError
 
 _JXL_PACKAGE = "pillow-jxl-plugin"
 _RAW_BITS_PER_PIXEL = 24
@@ -43,6 +43,7 @@ class _Format(NamedTuple):
     about: the options in words.
     settings: as in Codec.
     options: of a setting.
+    limits: the lowest and the highest setting that the library takes.
     feature: what Pillow calls the library, to ask for its version; None for the plug-in.
   """
 
@@ -53,6 +54,7 @@ class _Format(NamedTuple):
   options: Callable[[float], dict[str, Any]]
   feature: str | None
   setting_name: str = "quality"
+  limits: tuple[float, float] = (0, 100)
 
 
 def _jpeg(subsampling: str, optimized: bool) -> Callable[[float], dict[str, Any]]:
@@ -122,6 +124,7 @@ _FORMATS = {
     _jpeg2000,
     "jpg_2000",
     setting_name="bits per pixel",
+    limits=(0.001, _RAW_BITS_PER_PIXEL),
   ),
   "avif": _Format("AVIF", ".avif", f"4:4:4, speed {_AVIF_SPEED}", _AVIF_QUALITIES, _avif, "avif"),
   "jxl": _Format("JXL", ".jxl", f"XYB, effort {_JXL_EFFORT}", _JXL_QUALITIES, _jxl, None),
@@ -170,12 +173,22 @@ class PillowCodec(Codec):
     except (OSError, RuntimeError, ValueError, Image.DecompressionBombError) as error:
       raise FormatError(f"{self._format.format} file that cannot be read: {error}") from error
 
+  def check_setting(self, setting: float) -> float:
+    """The setting, if the library takes it, which may lie between `settings`; raises RangeError."""
+    low, high = self._format.limits
+    if isinstance(setting, bool) or not low <= setting <= high:
+      known = f"it has {show(low)} to {show(high)}"
+      raise RangeError(f"{self.name} has no {self.setting_name} {show(setting)}; {known}")
+    return setting
+
   def compress(self, image: np.ndarray, setting: float, /) -> bytes:
     """The file of an image, uint8 [H, W, 3], at any setting that the library takes.
 
     Raises:
       ImageError: if the library refuses it, as WebP does for a side over 16383.
+      RangeError: if the library has no such setting.
     """
+    self.check_setting(setting)
     options = self._format.options(setting)
     if self._format.format == "AVIF":
       options["max_threads"] = self._threads

@@ -2,7 +2,7 @@
 
 A CRC without its inversions is linear over the bits of the message: the register after a message
 is a sum modulo 2 of what each of its bits contributes, and zeros after it multiply the register
-by a matrix. So with both chains of `container.py` in one register `r`, a row of 48 bits,
+by a matrix. So with both chains of `formats/rnic.py` in one register `r`, a row of 48 bits,
 
     r(m) = m M                                   64 bytes of message, from a register of zeros
     r(a b) = r(a) Z_n + r(b)                     b has n bytes; Z_n is n bytes of zeros
@@ -36,7 +36,7 @@ _PIECE = 64
 _CHECKED_HEADER = rnic.HEADER_BYTES - CRC32_BITS // packing.BYTE
 """Bytes of the header before its own checksum."""
 
-_CRC32_BITS_IN_CHECK = 7  # of a layer, see `container.py`
+_CRC32_BITS_IN_CHECK = 7  # of a layer, see `formats/rnic.py`
 
 
 def header_checksum(header: tf.Tensor) -> tf.Tensor:
@@ -131,7 +131,7 @@ def _bytes(bits: tf.Tensor) -> tf.Tensor:
   return packing.pack(groups[..., ::-1] > 0)[..., 0]
 
 
-# The matrices, from the very functions that `container.py` calls.
+# The matrices, from the very functions that `formats/rnic.py` calls.
 
 
 def _feed(data: bytes, register: int) -> int:

@@ -22,7 +22,7 @@ from compression.formats import rnic
 _CHECKED = rnic.HEADER_BYTES - 4  # the header before its checksum
 _LENGTH = rnic.LAYER_OVERHEAD_BYTES // 2  # then the check, as long, and the payload
 
-# Offsets in the header, from the table in container.py.
+# Offsets in the header, from the table in `formats/rnic.py`.
 _VERSION, _CODER, _LAYERS = 4, 5, 6
 _MODEL_ID = slice(8, 16)
 _HEIGHT, _WIDTH, _TILE = slice(16, 20), slice(20, 24), slice(24, 26)

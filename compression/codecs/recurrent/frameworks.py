@@ -1,6 +1,6 @@
 """The three reconstruction frameworks: how D's output becomes an image, and what E sees next.
 
-Toderici et al. (CVPR 2017), section 3.2, in the symbols of `codec.py`:
+Toderici et al. (CVPR 2017), section 3.2, in the symbols of `network.py`:
 
     one-shot           x^_t = D_t(b_t)                        E sees r = x - x^
     additive           x^_t = D_t(b_t) + x^_{t-1}             E sees r

@@ -9,7 +9,8 @@ import numpy as np
 from compression.codecs.recurrent.config import BLOCK
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.runner import Runner
-from compression.codecs.recurrent.tiling import Tiling, choose_tiling, tiles
+from compression.codecs.recurrent.tiling import Tile, Tiling, choose_tiling, tiles
+from compression.common.memory import return_large_blocks
 
 
 class TiledRunner:
@@ -40,11 +41,10 @@ class TiledRunner:
 
     Returns: bool [T, ceil(H/16), ceil(W/16), bits]; True is +1.
     """
-    padded = pad_to_blocks(image)
-    high, wide = padded.shape[0] // BLOCK, padded.shape[1] // BLOCK
+    high, wide = (-(-side // BLOCK) for side in image.shape[:2])
     bits = np.empty([iterations, high, wide, self.config.bits], bool)
-    for tile in tiles(high, wide, tiling):
-      layers = self._runner.encode(padded[tile.outer_pixels], iterations)
+    for tile in _run_one_by_one(high, wide, tiling):
+      layers = self._runner.encode(pad_to_blocks(image[tile.outer_pixels]), iterations)
       for t, layer in enumerate(layers):
         bits[t][tile.blocks] = layer.bits[tile.inner]
     return bits
@@ -79,7 +79,7 @@ class TiledRunner:
       return
     count, high, wide, _ = bits.shape
     images = np.empty([count, high * BLOCK, wide * BLOCK, 3], np.uint8)
-    for tile in tiles(high, wide, tiling):
+    for tile in _run_one_by_one(high, wide, tiling):
       for image, state in zip(images, self._runner.decode(bits[(slice(None), *tile.outer)])):
         image[tile.pixels] = self._runner.pixels(state)[tile.inner_pixels]
     yield from images
@@ -88,11 +88,18 @@ class TiledRunner:
     """The image after the last iteration alone, uint8 [16 h, 16 w, 3]; arguments as `decode`'s."""
     _, high, wide, _ = bits.shape
     image = np.empty([high * BLOCK, wide * BLOCK, 3], np.uint8)
-    for tile in tiles(high, wide, tiling):
+    for tile in _run_one_by_one(high, wide, tiling):
       for state in self._runner.decode(bits[(slice(None), *tile.outer)]):
         last = state
       image[tile.pixels] = self._runner.pixels(last)[tile.inner_pixels]
     return image
+
+
+def _run_one_by_one(high: int, wide: int, tiling: Tiling) -> Iterator[Tile]:
+  """The tiles of an image; of each, the memory is to be there again for the next."""
+  if tiling.tile:
+    return_large_blocks()
+  return tiles(high, wide, tiling)
 
 
 def pad_to_blocks(image: np.ndarray) -> np.ndarray:
