@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
+from tests import programs
 
 
 @pytest.mark.parametrize(
@@ -23,10 +21,6 @@ _ROOT = pathlib.Path(__file__).resolve().parents[1]
   ],
 )
 def test_what_is_wrong_is_one_line_before_anything_is_measured(
-  flag: str, status: int, message: str
+  tmp_path: pathlib.Path, flag: str, status: int, message: str
 ) -> None:
-  command = [sys.executable, "-m", "compression.train_bench", flag]
-  result = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
-  assert result.returncode == status
-  assert result.stderr.startswith("error: ") and message in result.stderr
-  assert result.stderr.count("\n") == 1 and result.stdout == ""
+  programs.refuses("compression.train_bench", tmp_path, message, flag, status=status)

@@ -50,7 +50,7 @@ def test_what_is_wrong_is_one_line(
   folder: pathlib.Path, flags: list[str], status: int, message: str
 ) -> None:
   flags = ["--train_dir=run", "--codes=codes", *flags]
-  programs.fails(PROGRAM, folder, message, *flags, status=status)
+  programs.refuses(PROGRAM, folder, message, *flags, status=status)
 
 
 @pytest.mark.slow
@@ -59,7 +59,7 @@ def test_a_run_with_the_releases_files_is_what_entropy_coder_single_takes(
 ) -> None:
   files = [f"--{name}_config={name}.json" for name in ("model", "train", "input")]
   flags = ["--train_dir=run", "--codes=codes", *files, "--steps=4", "--distribution=mirrored"]
-  status, out, err = programs.run(PROGRAM, folder, *flags)
+  status, out, err = programs.call(PROGRAM, folder, *flags)
   assert (status, err) == (0, "")
   assert "; 6 codes; steps 0 to 4" in out and "step 4/4  bits per bit " in out
   learned.load(folder / "run" / ENTROPY_CODER_FOLDER)
@@ -69,7 +69,7 @@ def test_a_run_with_the_releases_files_is_what_entropy_coder_single_takes(
   bits = np.random.default_rng(0).random([4, 1, 5, 6, 2]) < 0.5
   np.savez(folder / "c.npz", shape=np.array(bits.shape), codes=np.packbits(bits))
   tool = "tools.entropy_coder_single"
-  status, out, err = programs.run(tool, folder, "--input_codes=c.npz", "--checkpoint=run")
+  status, out, err = programs.call(tool, folder, "--input_codes=c.npz", "--checkpoint=run")
   assert (status, err) == (0, "")
   lines = out.splitlines()
   assert len(lines) == 6 and lines[4].startswith("code length: ")

@@ -1,4 +1,4 @@
-"""Tests of `python -m compression.train`: whole processes."""
+"""`python -m compression.train`: what it refuses, and a run that is cut off and goes on."""
 
 from __future__ import annotations
 
@@ -25,16 +25,10 @@ from compression.training.tasks.recurrent.task import RecurrentTask
 from tests import programs
 from tests.training.processes import assert_close, last_checkpoint, wait_for_checkpoint
 
+PROGRAM = "compression.train"
+
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _TINY = ("--width=0.03125", "--bits=8", "--iterations=2", "--batch_size=4")
-
-
-def command(*flags: object) -> list[str]:
-  return [sys.executable, "-m", "compression.train", *map(str, flags)]
-
-
-def run(*flags: object) -> subprocess.CompletedProcess[str]:
-  return subprocess.run(command(*flags), cwd=_ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -65,32 +59,37 @@ def images(tmp_path: pathlib.Path, photo: np.ndarray) -> str:
     (["--train_dir=x", "--train_glob=y", "--ema=1"], "ema"),
   ],
 )
-def test_wrong_usage_is_one_line_and_status_2(flags: list[str], message: str) -> None:
-  result = run(*flags)
-  assert result.returncode == 2
-  assert result.stderr.startswith("error: ") and message in result.stderr
-  assert result.stderr.count("\n") == 1 and result.stdout == ""
+def test_wrong_usage_is_one_line_and_status_2(
+  tmp_path: pathlib.Path, flags: list[str], message: str
+) -> None:
+  programs.refuses(PROGRAM, tmp_path, message, *flags, status=2)
 
 
-def test_bad_experiment_files_are_one_line_and_status_1(tmp_path: pathlib.Path) -> None:
-  file = tmp_path / "experiment.json"
-  for text, message in (
-    ("{", "is not JSON"),
-    ('{"model": {"depth": 3}}', "unknown key 'depth'"),
-    ('{"training": {"steps": "many"}}', "steps must be a whole number"),
-  ):
-    file.write_text(text)
-    result = run(f"--config={file}", f"--train_dir={tmp_path}/run", "--train_glob=x")
-    assert result.returncode == 1
-    assert "experiment.json: " in result.stderr and message in result.stderr
-    assert result.stderr.count("\n") == 1
-  result = run("--init=nothing_such", "--train_dir=x", "--train_glob=y")
-  assert result.returncode == 1 and "nothing_such: no such model" in result.stderr
+@pytest.mark.parametrize(
+  ("text", "message"),
+  [
+    ("{", "experiment.json: is not JSON"),
+    ('{"model": {"depth": 3}}', "experiment.json: unknown key 'depth'"),
+    ('{"training": {"steps": "many"}}', "experiment.json: steps must be a whole number"),
+  ],
+)
+def test_bad_experiment_files_are_one_line_and_status_1(
+  tmp_path: pathlib.Path, text: str, message: str
+) -> None:
+  (tmp_path / "experiment.json").write_text(text)
+  flags = ("--config=experiment.json", "--train_dir=run", "--train_glob=x")
+  programs.refuses(PROGRAM, tmp_path, message, *flags)
+
+
+def test_what_is_missing_is_one_line_and_status_1(tmp_path: pathlib.Path) -> None:
+  flags = ("--train_dir=run", "--train_glob=gone/*")
+  programs.refuses(PROGRAM, tmp_path, "train_glob matches no file", *flags)
+  programs.refuses(PROGRAM, tmp_path, "nothing_such: no such model", *flags, "--init=nothing_such")
 
 
 def test_help_names_every_flag_and_needs_no_tensorflow(tmp_path: pathlib.Path) -> None:
   programs.hide(tmp_path, "tensorflow")
-  status, out, err = programs.run("compression.train", tmp_path, "--help")
+  status, out, err = programs.run(PROGRAM, tmp_path, "--help")
   assert (status, err) == (0, "")
   for name in (
     "train_glob train_records validation_glob train_dir config unit framework width bits "
@@ -100,16 +99,12 @@ def test_help_names_every_flag_and_needs_no_tensorflow(tmp_path: pathlib.Path) -
     assert f"--{name} " in out, name
 
 
-def start(*flags: object) -> subprocess.Popen[str]:
-  pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-  return subprocess.Popen(command(*flags), cwd=_ROOT, **pipes)
-
-
-def run_on_terminal(*flags: object) -> tuple[int, str]:
+def run_on_terminal(*flags: str) -> tuple[int, str]:
   """Status, and what is seen."""
   terminal, end = pty.openpty()
   fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))  # rows and columns
-  process = subprocess.Popen(command(*flags), cwd=_ROOT, stdout=end, stderr=end)
+  command = [sys.executable, "-m", PROGRAM, *flags]
+  process = subprocess.Popen(command, cwd=_ROOT, stdout=end, stderr=end)
   os.close(end)
   seen = b""
   with contextlib.suppress(OSError):  # the other end is closed
@@ -132,14 +127,14 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, ima
     "--curriculum=1:0.5,2:1", "--stochastic_binarizer", "--learning_rate=0.01",
     images.replace("train", "validation"),
   )  # fmt: skip
-  killed = start(*flags, f"--train_dir={tmp_path}/cut")
+  killed = programs.start(PROGRAM, tmp_path, *flags, "--train_dir=cut")
   wait_for_checkpoint(tmp_path / "cut", 20, killed)
   killed.kill()
   killed.communicate()
   assert killed.returncode in (-signal.SIGKILL, 0)  # 0: it was at the end before
 
   # The folder is all it needs; a second interruption, by SIGTERM, is saved at its step.
-  stopped = start(f"--train_dir={tmp_path}/cut")
+  stopped = programs.start(PROGRAM, tmp_path, "--train_dir=cut")
   wait_for_checkpoint(tmp_path / "cut", 40, stopped)
   stopped.terminate()
   output, errors = stopped.communicate()
@@ -169,6 +164,5 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, ima
   assert_close(expected, found, 1e-4)
 
   # Other settings would make another model of it.
-  refused = run(f"--train_dir={tmp_path}/cut", "--batch_size=8")
-  assert refused.returncode == 1 and refused.stderr.count("\n") == 1
-  assert "was begun with batch_size 4 and cannot go on with 8" in refused.stderr
+  message = "was begun with batch_size 4 and cannot go on with 8"
+  programs.refuses(PROGRAM, tmp_path, message, "--train_dir=cut", "--batch_size=8")

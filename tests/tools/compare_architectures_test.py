@@ -16,7 +16,7 @@ from compression import metrics
 from tests import programs
 
 _run = functools.partial(programs.run, "tools.compare_architectures")
-_fails = functools.partial(programs.fails, "tools.compare_architectures")
+_refuses = functools.partial(programs.refuses, "tools.compare_architectures")
 
 _SIZE = (176, 165)
 _ITERATIONS = 2
@@ -75,9 +75,9 @@ def _names(table: str) -> set[str]:
 
 
 def test_wrong_flags_are_refused_before_anything_is_trained(folder: pathlib.Path) -> None:
-  _fails(folder, "--images is missing", "--train_glob=*.png", "--output_dir=out", status=2)
-  _fails(folder, "unit must be one of", *_FLAGS, "--units=transformer")
-  _fails(folder, "framework must be one of", *_FLAGS, "--frameworks=two_shot")
-  _fails(folder, "no pair is left", *_FLAGS, "--units=", status=2)
+  _refuses(folder, "--images is missing", "--train_glob=*.png", "--output_dir=out", status=2)
+  _refuses(folder, "unit must be one of", *_FLAGS, "--units=transformer")
+  _refuses(folder, "framework must be one of", *_FLAGS, "--frameworks=two_shot")
+  _refuses(folder, "no pair is left", *_FLAGS, "--units=", status=2)
   (folder / "small.json").write_text('{"model": {"depth": 1}}')
-  _fails(folder, "small.json: ", *_FLAGS)
+  _refuses(folder, "small.json: ", *_FLAGS)
