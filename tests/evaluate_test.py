@@ -66,7 +66,9 @@ def _interrupt(folder: pathlib.Path, flags: list[str], number: signal.Signals) -
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_without_losing_or_repeating_a_row(folder: pathlib.Path) -> None:
+def test_a_killed_run_goes_on_without_losing_or_repeating_a_row(
+  folder: pathlib.Path, here: None
+) -> None:
   flags = ["--images=*.png", "--codecs=jpeg420,jpeg444", "--output_dir=out", "--nothroughput"]
   settings = len(PillowCodec("jpeg420").settings)
   first = _interrupt(folder, flags, signal.SIGTERM)
@@ -79,7 +81,7 @@ def test_a_killed_run_goes_on_without_losing_or_repeating_a_row(folder: pathlib.
   with open(file, "a") as rows:  # as a machine that loses power may leave it
     rows.write("3.png,jpeg420,2,77")
 
-  status, out, err = programs.run("compression.evaluate", folder, *flags, "--jobs=2")
+  status, out, err = _evaluate(folder, *flags)
   assert (status, err) == (0, "")
   after = _rows(file)
   assert len(after) == len(set(after)) == 4 * 2 * settings
@@ -127,8 +129,11 @@ def test_a_missing_library_is_left_out_and_a_later_codec_added(
   assert not (folder / "out/throughput.csv").exists()
 
 
-def test_a_codec_in_a_file_is_measured_beside_the_others(folder: pathlib.Path) -> None:
+def test_a_codec_in_a_file_is_measured_beside_the_others(
+  folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
   """By other processes, which find it by the name that was given."""
+  monkeypatch.setattr(plots, "write_all", lambda *_: [])  # which takes most of the time
   shutil.copy(programs.ROOT / "tests/codecs/examples.py", folder / "my_codec.py")
   flags = ["--images=[01].png", "--codecs=jpeg420,my_codec.py:Planes", "--output_dir=out"]
   flags += ["--nothroughput", "--jobs=2"]

@@ -19,7 +19,6 @@ from tests.reporting.examples import (
   PORTRAIT,
   Parsed,
   read_picture,
-  render,
 )
 
 pytest.importorskip("selenium", reason="selenium is not installed")
@@ -37,9 +36,9 @@ DARK, LIGHT = (22, 23, 26), (246, 246, 244)
 
 
 @pytest.fixture(scope="module")
-def file(photo: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+def file(text: str, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
   path = tmp_path_factory.mktemp("report") / "a report #1.html"
-  path.write_text(render(photo), "utf-8")
+  path.write_text(text, "utf-8")
   return path
 
 

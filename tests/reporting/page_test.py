@@ -7,7 +7,6 @@ import hashlib
 import re
 
 import numpy as np
-import pytest
 
 from compression.evaluation.tables import Table
 from compression.reporting import page, photos, pictures
@@ -21,18 +20,12 @@ from tests.reporting.examples import (
   codec,
   images,
   read_picture,
-  render,
 )
 
 LOADING = ("src", "srcset", "href", "action", "data", "poster", "background", "formaction")
 """Attributes whose addresses a browser fetches, or goes to."""
 
 VOID = {"meta", "link", "img", "input"}
-
-
-@pytest.fixture(scope="module")
-def text(photo: np.ndarray) -> str:
-  return render(photo)
 
 
 def test_nothing_is_fetched(text: str) -> None:
