@@ -10,10 +10,10 @@ packages numpy, pillow, absl-py, threadpoolctl and ai-edge-litert (or tflite-run
 `main` has the steps of an app, and what follows it takes them one by one. What an app in Kotlin or
 Swift takes from elsewhere is here
 
-    compression/formats/rnic.py                          the file, byte by byte
+    compression/formats/rnic.py                      the file, byte by byte
     compression/entropy/bits/integer_interlaced.py   the probabilities of its bits, all in integers
-    compression/entropy/range_decoder.py        the bits
-    compression/codecs/recurrent/tiling.py                 the tiles of large images
+    compression/entropy/range_decoder.py             the bits
+    compression/codecs/recurrent/tiling.py           the tiles of large images
 """
 
 from __future__ import annotations
