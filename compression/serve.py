@@ -4,9 +4,25 @@
   python -m compression.serve --model_base_path=export/encoder --model_name=encoder --port=0
 
 gRPC (PredictionService, ModelService) and REST answer as TensorFlow Serving does, for every model
-of a folder or for a single one; for production there is its container, `tensorflow/serving`. The
-server prints one line when it is ready. SIGTERM and SIGINT end it, with exit status 0 if all
-requests that it had taken were answered; a second signal ends it at once.
+of a folder or for a single one. The server prints one line when it is ready. SIGTERM and SIGINT end
+it, with exit status 0 if all requests that it had taken were answered; a second signal ends it at
+once. Without a client, `*_bytes` are base64:
+
+  echo "{\\"signature_name\\": \\"encode_bytes\\", \\"inputs\\": {
+    \\"image_bytes\\": [{\\"b64\\": \\"$(base64 -w0 photo.jpg)\\"}], \\"iterations\\": 8}}" |
+    curl -d @- localhost:8501/v1/models/encoder:predict
+
+For production there is TensorFlow Serving's own container, which takes the same requests:
+
+  cat > models.config <<'END'
+  model_config_list {
+    config { name: "encoder" base_path: "/models/encoder" model_platform: "tensorflow" }
+    config { name: "decoder" base_path: "/models/decoder" model_platform: "tensorflow" }
+  }
+  END
+  docker run -p 8500:8500 -p 8501:8501 -v "$PWD/export:/models" \\
+    -v "$PWD/models.config:/models.config" \\
+    tensorflow/serving --model_config_file=/models.config
 """
 
 from __future__ import annotations

@@ -6,10 +6,21 @@
       --model_config=model_config.json --train_config=train_config.json \\
       --input_config=input_config.json
 
-The result is the folder run/entropy_coder: it belongs into the folder of the model whose codes it
-has learned from. Cut off at any moment, the same command goes on from the last checkpoint.
---distribution trains on several devices, or with a group of processes, as that of compression.train
-does.
+On the release's synthetic codes, of 0.7219 bits per bit, the code length comes to 0.722:
+
+  python tools/gen_synthetic_dataset.py --dataset_dir=synthetic
+  echo '{"layer_depth": 2, "layer_count": 4, "raster_layers": 4, "shared_from": 4, "context": 7,
+         "groups": 2, "hidden": 48, "state": 32, "group_hidden": 32}' > model.json
+  echo '{"batch_size": 4, "learning_rate": 0.003}' > train.json
+  python -m compression.train_entropy --train_dir=synthetic/run --steps=2500 \\
+      --model_config=model.json --train_config=train.json \\
+      --input_config=synthetic/input_config.json
+
+With {"optimizer": "muon", "learning_rate": 0.005} and --init=models/mobile/entropy_coder it takes a
+fraction of the steps. The result is the folder run/entropy_coder: it belongs into the folder of the
+model whose codes it has learned from. Cut off at any moment, the same command goes on from the last
+checkpoint. --distribution trains on several devices, or with a group of processes, as that of
+compression.train does.
 """
 
 from __future__ import annotations
