@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import compression
+from compression.codecs.recurrent import codec as recurrent
 from compression.metrics.release_ms_ssim import release_ms_ssim
 from tests import programs
+from tests.near import assert_near_pixels
 
 ITERATIONS = 3
 
-_decode = functools.partial(programs.run, "tools/decoder.py")
-_fails = functools.partial(programs.fails, "tools/decoder.py")
+_decode = functools.partial(programs.call, "tools/decoder.py")
+_fails = functools.partial(programs.refuses, "tools/decoder.py")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bits(odd_photo: np.ndarray) -> np.ndarray:
-  return compression.load().encode(odd_photo, ITERATIONS)[:, np.newaxis]
+  return recurrent.load().encode(odd_photo, ITERATIONS)[:, np.newaxis]
 
 
 @pytest.fixture
@@ -44,11 +45,11 @@ def test_the_images_are_those_of_our_own_files(folder: pathlib.Path, odd_photo: 
   assert _decode(folder, *flags) == (0, "", "")
   found = _images(folder / "new/d")
   assert list(found) == ["image_00.png", "image_01.png", "image_02.png"]
-  codec = compression.load()
+  codec = recurrent.load()
   data = codec.compress(odd_photo, ITERATIONS, entropy_coder="none")
   for pixels, expected in zip(found.values(), codec.progressive(data)):
     assert pixels.shape == odd_photo.shape
-    assert np.abs(pixels.astype(int) - expected).max() <= 1  # rounding
+    assert_near_pixels(pixels, expected)
   assert 0.85 < release_ms_ssim(odd_photo, found["image_02.png"]) < 1
 
 

@@ -8,12 +8,12 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-import compression
+from compression.codecs.recurrent import codec as recurrent
 from compression.formats import rnic
 from tests import programs
 
-_encode = functools.partial(programs.run, "tools/encoder.py")
-_fails = functools.partial(programs.fails, "tools/encoder.py")
+_encode = functools.partial(programs.call, "tools/encoder.py")
+_fails = functools.partial(programs.refuses, "tools/encoder.py")
 
 
 def test_the_codes_are_the_bits_of_our_own_files(
@@ -28,7 +28,7 @@ def test_the_codes_are_the_bits_of_our_own_files(
     assert tuple(archive["size"]) == (165, 213)
     codes = archive["codes"]
   assert (codes.dtype, codes.shape) == (np.uint8, (3 * 11 * 14 * 32 // 8,))
-  data = compression.load().compress(odd_photo, 3, entropy_coder="none")
+  data = recurrent.load().compress(odd_photo, 3, entropy_coder="none")
   assert b"".join(rnic.read(data).payloads) == codes.tobytes()
 
 
@@ -41,7 +41,7 @@ def test_all_16_iterations_of_another_model_and_a_note(
   flags = ("--input_image=clear.png", "--output_codes=c.npz", "--model=mobile")
   note = "warning: clear.png: transparency composited on white\n"
   assert _encode(photo_folder, *flags) == (0, "", note)
-  expected = compression.load("mobile").encode(np.full((17, 30, 3), 255, np.uint8))
+  expected = recurrent.load("mobile").encode(np.full((17, 30, 3), 255, np.uint8))
   with np.load(photo_folder / "c.npz") as archive:
     assert tuple(archive["shape"]) == (16, 1, 2, 2, 32)
     np.testing.assert_array_equal(archive["codes"], np.packbits(expected))

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import pathlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -22,8 +23,6 @@ from tests.near import assert_near_pixels
 
 FILES = pathlib.Path(__file__).resolve().parents[2] / "golden/files"
 FACTS = json.loads((FILES / "facts.json").read_text())
-
-load = functools.cache(compression.load)
 
 
 @pytest.fixture(params=sorted(FACTS))
@@ -41,8 +40,16 @@ def data(name: str) -> bytes:
   return (FILES / f"{name}.rnic").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def load() -> Iterator[Callable[[str], RecurrentCodec]]:
+  """A released model, loaded when it is first needed."""
+  cached = functools.cache(compression.load)
+  yield cached
+  cached.cache_clear()
+
+
 @pytest.fixture
-def codec(facts: dict) -> RecurrentCodec:
+def codec(facts: dict, load: Callable[[str], RecurrentCodec]) -> RecurrentCodec:
   return load(facts["model"])
 
 
