@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import pathlib
-import subprocess
-import sys
+import functools
 
 import numpy as np
 from PIL import Image
 
-import compression
 from compression.codecs import model_folders
+from compression.codecs.recurrent import codec as recurrent
 from compression.codecs.recurrent import folders
+from tests import programs
 from tests.entropy.bits.examples import make_coder, make_model
 
-ROOT = pathlib.Path(__file__).parents[2]
-
-
-def run(folder, *arguments):
-  """Status, standard output and standard error of the program, started in this folder."""
-  command = [sys.executable, str(ROOT / "tools/compare_entropy_coders.py"), *arguments]
-  done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-  return done.returncode, done.stdout, done.stderr
+run = functools.partial(programs.call, "tools/compare_entropy_coders.py")
 
 
 def test_the_table_is_of_real_bytes(tmp_path, photo):
@@ -33,7 +25,7 @@ def test_the_table_is_of_real_bytes(tmp_path, photo):
   head, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in out.splitlines()]
   assert head[2:7] == [f"saved at {t}" for t in (1, 2, 4, 8, 16)]
   assert [row[:2] for row in rows] == [[str(folder), "interlaced"], ["random", "interlaced"]]
-  codec = compression.load()
+  codec = recurrent.load()
   bits = codec.encode(np.ascontiguousarray(photo[100:171, 200:290]))
   payloads = codec.entropy_coder("learned").encode(bits)
   for column, t in zip(range(2, 7), (1, 2, 4, 8, 16)):

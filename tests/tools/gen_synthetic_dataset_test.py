@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from compression.datasets.codes import read_codes
 from compression.datasets.synthetic_codes import synthetic_codes
+from tests import programs
 
-ROOT = pathlib.Path(__file__).parents[2]
+PROGRAM = "tools/gen_synthetic_dataset.py"
 FILES = ["input_config.json", "model_config.json", "synthetic_dataset", "train_config.json"]
 
-
-def run(folder, *arguments):
-  """Status, standard output and standard error of the program, started in this folder."""
-  environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-  environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
-  done = subprocess.run(
-    [sys.executable, str(ROOT / "tools/gen_synthetic_dataset.py"), *arguments],
-    cwd=folder, env=environment, capture_output=True, text=True, check=False,
-  )  # fmt: skip
-  return done.returncode, done.stdout, done.stderr
+run = functools.partial(programs.call, PROGRAM)
 
 
 def test_the_data_set_and_its_configurations(tmp_path):
@@ -80,11 +70,7 @@ def test_a_second_run_replaces_the_first(tmp_path):
 def test_what_is_wrong_is_one_line(tmp_path, arguments, status, complaint):
   (tmp_path / "file").touch()
   (tmp_path / "taken/model_config.json").mkdir(parents=True)
-  found, out, err = run(tmp_path, *arguments)
-  assert (found, out) == (status, "")
-  assert err.startswith("error: ") and err.count("\n") == 1 and complaint in err
-  assert sorted(os.listdir(tmp_path)) == ["file", "taken"]
-  assert os.listdir(tmp_path / "taken") == ["model_config.json"]
+  programs.refuses(PROGRAM, tmp_path, complaint, *arguments, status=status)
 
 
 def test_help_says_that_the_release_made_a_thousand(tmp_path):
