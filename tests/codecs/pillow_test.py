@@ -106,7 +106,7 @@ def test_what_a_library_refuses_is_one_line() -> None:
 
 @pytest.mark.slow
 def test_jpeg_on_kodak_is_as_good_as_published(kodak_dir: pathlib.Path) -> None:
-  """Sizes, PSNR, MS-SSIM and means at once.
+  """Sizes, PSNR and means at once; and MS-SSIM, which takes ten times as long, at one quality.
 
   At the same quality PSNR is that of the published points, within 0.05 dB; the files are 2 to 3 %
   larger. Below 0.25 bits per pixel, where the curve is steep, that alone is 0.006 of MS-SSIM.
@@ -115,14 +115,16 @@ def test_jpeg_on_kodak_is_as_good_as_published(kodak_dir: pathlib.Path) -> None:
   photos = [read_photo(file).image for file in sorted(kodak_dir.glob("*.png"))]
   assert len(photos) == 24
   rates, values, similarities = zip(*published.JPEG_420_KODAK)
-  for quality in (10, 30, 60, 80):
+  for quality, with_similarity in ((10, False), (30, True), (60, False), (80, False)):
     found = []
     for image in photos:
       data = codec.compress(image, quality)
       decoded = codec.decompress(data)
       bpp = 8 * len(data) / (image.shape[0] * image.shape[1])
-      found.append([bpp, float(psnr(image, decoded)), float(ms_ssim(image, decoded))])
+      similarity = float(ms_ssim(image, decoded)) if with_similarity else float("nan")
+      found.append([bpp, float(psnr(image, decoded)), similarity])
     bpp, decibels, similarity = np.mean(found, axis=0)
     assert rates[0] < bpp < rates[-1]
     assert abs(decibels - np.interp(bpp, rates, values)) < 0.3
-    assert abs(similarity - np.interp(bpp, rates, similarities)) < 0.003
+    if with_similarity:
+      assert abs(similarity - np.interp(bpp, rates, similarities)) < 0.003

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import subprocess
@@ -13,6 +14,7 @@ from PIL import Image
 from skimage import data
 
 from compression.metrics.release_ms_ssim import release_ms_ssim
+from tests import programs
 
 ROOT = pathlib.Path(__file__).parents[2]
 PHOTO = data.coffee()[:200, :260]
@@ -42,14 +44,17 @@ def pair(tmp_path):
 def test_prints_one_number(pair):
   status, out, err = run(f"--original_image={pair[0]}", f"--compared_image={pair[1]}")
   assert (status, err) == (0, "")
-  assert out == f"{release_ms_ssim(PHOTO, NOISY)}\n"
+  assert float(out) == pytest.approx(release_ms_ssim(PHOTO, NOISY), rel=1e-12)
   assert 0 < float(out) < 1
 
 
 def test_flags_may_be_written_in_absls_other_ways(pair):
-  number = run(f"--original_image={pair[0]}", f"--compared_image={pair[1]}")
-  assert run("--original_image", pair[0], "--compared_image", pair[1]) == number
-  assert run(f"-compared_image={pair[1]}", f"-original_image={pair[0]}") == number
+  original, compared = map(str, pair)
+  call = functools.partial(programs.call, "tools/msssim.py", ROOT)
+  number = call(f"--original_image={original}", f"--compared_image={compared}")
+  assert number[0] == 0
+  assert call("--original_image", original, "--compared_image", compared) == number
+  assert call(f"-compared_image={compared}", f"-original_image={original}") == number
 
 
 def test_equal_images_print_1(pair):
@@ -83,7 +88,8 @@ def test_what_is_done_to_an_image_goes_to_the_standard_error(pair, tmp_path):
   alpha = np.full(PHOTO.shape[:2], 255, np.uint8)
   alpha[0, 0] = 0
   Image.fromarray(np.dstack([NOISY, alpha])).save(path)
-  status, out, err = run(f"--original_image={pair[0]}", f"--compared_image={path}")
+  flags = (f"--original_image={pair[0]}", f"--compared_image={path}")
+  status, out, err = programs.call("tools/msssim.py", tmp_path, *flags)
   assert status == 0 and float(out) < 1
   assert err == f"warning: {path}: transparency composited on white\n"
 
@@ -100,10 +106,8 @@ def test_what_is_done_to_an_image_goes_to_the_standard_error(pair, tmp_path):
     (["--original_image=a", "--compared_image=b", "c"], "c: unexpected argument"),
   ],
 )
-def test_wrong_flags_are_usage_errors(arguments, complaint):
-  status, out, err = run(*arguments)
-  assert (status, out) == (2, "")
-  assert err.count("\n") == 1 and complaint in err and err.startswith("error: ")
+def test_wrong_flags_are_usage_errors(tmp_path, arguments, complaint):
+  programs.refuses("tools/msssim.py", tmp_path, complaint, *arguments, status=2)
 
 
 def test_help():
@@ -113,7 +117,8 @@ def test_help():
 
 
 def refused(original, compared) -> str:
-  status, out, err = run(f"--original_image={original}", f"--compared_image={compared}")
+  flags = (f"--original_image={original}", f"--compared_image={compared}")
+  status, out, err = programs.call("tools/msssim.py", ROOT, *flags)
   assert (status, out) == (1, "")
   assert err.startswith("error: ") and err.count("\n") == 1
   return err
