@@ -1,13 +1,12 @@
-"""Claims about `python -m compression.mine_tiles`: whole processes."""
+"""`python -m compression.mine_tiles`: what it says, and runs of several processes or cut off."""
 
 from __future__ import annotations
 
-import os
+import functools
 import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -23,23 +22,30 @@ from compression.common.program import UsageError
 from compression.datasets import mining
 from compression.datasets.mining import Settings
 from compression.datasets.shards import Shards
+from tests import programs
 
-ROOT = pathlib.Path(__file__).parents[2]
+PROGRAM = "compression.mine_tiles"
 
+# Calling a program executes its module anew, though these tests have imported it.
+pytestmark = pytest.mark.filterwarnings("ignore:'compression.mine_tiles' found in sys.modules")
 
-def start(folder: pathlib.Path, *arguments: str, path: str = "") -> subprocess.Popen[str]:
-  environment = {**os.environ, "PYTHONPATH": f"{path}:{ROOT}"}
-  environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
-  command = [sys.executable, "-m", "compression.mine_tiles", *arguments]
-  pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-  return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
+# The program, killed when it has written the reports of two shards.
+_KILLED = """
+import os, runpy, signal, sys
+from compression.datasets import mining
 
+written = []
+write_text = mining._write_text
 
-def run(folder: pathlib.Path, *arguments: str, path: str = "") -> tuple[int, str, str]:
-  """Status, standard output and standard error of the program, started in this folder."""
-  process = start(folder, *arguments, path=path)
-  out, err = process.communicate()
-  return process.returncode, out, err
+def write_two(path, text):
+  if len(written) == 2:
+    os.kill(os.getpid(), signal.SIGKILL)
+  written.append(path)
+  write_text(path, text)
+
+mining._write_text = write_two
+runpy.run_module("compression.mine_tiles", run_name="__main__", alter_sys=True)
+"""
 
 
 def shards(folder: pathlib.Path, prefix: str) -> list[bytes]:
@@ -68,7 +74,8 @@ def test_photos_become_files_of_tiles_and_what_is_no_photo_is_left_out(
   for k in range(12):
     (folder / f"text{k:02}.png").write_text("no image")
   Image.new("RGB", (9, 9)).save(folder / "small.png")
-  status, out, err = run(folder, "--images=*.png", "--output=tiles@2.tfrecord", "--keep=4")
+  run = functools.partial(programs.call, PROGRAM, folder)
+  status, out, err = run("--images=*.png", "--output=tiles@2.tfrecord", "--keep=4")
   assert status == 0, err
   assert out == "tiles@2.tfrecord: 12 tiles of 3 images; 1 smaller than a tile, 12 unreadable\n"
   lines = err.splitlines()
@@ -76,7 +83,7 @@ def test_photos_become_files_of_tiles_and_what_is_no_photo_is_left_out(
   assert lines[10:] == ["warning: 12 files were left out: tiles.unreadable.txt"]
   assert len((folder / "tiles.unreadable.txt").read_text().splitlines()) == 12
   assert len(shards(folder, "tiles")) == 2
-  status, out, err = run(folder, "--images=*.png", "--output=tiles@3.tfrecord")
+  status, out, err = run("--images=*.png", "--output=tiles@3.tfrecord")
   assert (status, out) == (1, "")
   assert err == "error: tiles-00000-of-00002.tfrecord: exists already; --overwrite replaces it\n"
 
@@ -96,35 +103,27 @@ def test_photos_become_files_of_tiles_and_what_is_no_photo_is_left_out(
 def test_what_is_wrong_is_one_line(
   folder: pathlib.Path, arguments: list[str], complaint: str
 ) -> None:
-  before = sorted(os.listdir(folder))
-  status, out, err = run(folder, *arguments)
-  assert (status, out) == (2, ""), err
-  assert err.startswith("error: ") and err.count("\n") == 1 and complaint in err
-  assert sorted(os.listdir(folder)) == before
+  programs.refuses(PROGRAM, folder, complaint, *arguments, status=2)
 
 
-def test_without_beam_it_says_what_to_install(folder: pathlib.Path) -> None:
-  (folder / "without").mkdir()
-  (folder / "without" / "apache_beam.py").write_text(
-    "raise ModuleNotFoundError('no such module', name='apache_beam')"
-  )
-  status, out, err = run(
-    folder, "--images=*.png", "--output=t@2.tfrecord", path=f"{folder}/without"
-  )
+def test_without_beam_it_says_what_to_install(
+  folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  monkeypatch.setitem(sys.modules, "apache_beam", None)
+  monkeypatch.delitem(sys.modules, "compression.datasets.mining")
+  monkeypatch.delattr("compression.datasets.mining")
+  status, out, err = programs.call(PROGRAM, folder, "--images=*.png", "--output=t@2.tfrecord")
   assert (status, out) == (1, "")
   assert err == "error: needs Apache Beam: pip install 'compression-rnn[beam]'\n"
 
 
-def test_help_names_every_flag_and_needs_neither_beam_nor_tensorflow(folder: pathlib.Path) -> None:
-  status, out, err = run(folder, "--help", "--runner=FlinkRunner")
+def test_help_of_another_runner_needs_neither_beam_nor_tensorflow(folder: pathlib.Path) -> None:
+  programs.hide(folder, "apache_beam")
+  programs.hide(folder, "tensorflow")
+  status, out, err = programs.run(PROGRAM, folder, "--help", "--runner=FlinkRunner")
   assert (status, err) == (0, "")
   for flag in ("images", "output", "tile_size", "keep", "score", "overwrite"):
     assert f"--{flag} " in out
-  code = (
-    "import sys, compression.mine_tiles\n"
-    "assert not {'tensorflow', 'apache_beam'} & set(sys.modules)"
-  )
-  subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_flags_that_are_not_ours_are_beams() -> None:
@@ -149,7 +148,8 @@ def test_flags_of_beam_are_checked() -> None:
 def test_two_processes_write_what_one_does(folder: pathlib.Path) -> None:
   workers = ("--direct_running_mode=multi_processing", "--direct_num_workers", "2")
   flags = ("--keep=5", "--score=busyness", *workers)
-  status, out, err = run(folder, f"--images={folder}/*.png", "--output=two@3.tfrecord", *flags)
+  flags = (f"--images={folder}/*.png", "--output=two@3.tfrecord", *flags)
+  status, out, err = programs.run(PROGRAM, folder, *flags)
   assert status == 0, err
   assert out.startswith("two@3.tfrecord: 15 tiles of 3 images; ")
   assert shards(folder, "two") == expected(folder, "*.png", 3, Settings(32, 5, "busyness"))
@@ -158,18 +158,15 @@ def test_two_processes_write_what_one_does(folder: pathlib.Path) -> None:
 @pytest.mark.slow
 def test_a_killed_run_leaves_no_shard_and_goes_on(folder: pathlib.Path, photo: np.ndarray) -> None:
   for k in range(12):
-    Image.fromarray(photo[k:]).save(folder / f"large{k:02}.png")
-  flags = (f"--images={folder}/large*.png", "--keep=10", "--output=cut@6.tfrecord")
-  killed = start(folder, *flags)
-  while not list(folder.glob("cut.parts/*.json")):
-    assert killed.poll() is None, killed.communicate()
-    time.sleep(0.01)
-  killed.kill()
-  killed.communicate()
+    Image.fromarray(photo[k : k + 99, :99]).save(folder / f"large{k:02}.png")
+  flags = (f"--images={folder}/large*.png", "--keep=3", "--output=cut@6.tfrecord")
+  killed = subprocess.run(
+    [sys.executable, "-c", _KILLED, *flags], cwd=folder, env=programs.environment(folder)
+  )
   assert killed.returncode == -signal.SIGKILL
   assert not shards(folder, "cut")
-  assert 0 < len(list(folder.glob("cut.parts/*.json"))) < 6
-  status, _, err = run(folder, *flags)
+  assert len(list(folder.glob("cut.parts/*.json"))) == 2
+  status, _, err = programs.run(PROGRAM, folder, *flags)
   assert (status, err) == (0, "")
-  assert shards(folder, "cut") == expected(folder, "large*.png", 6, Settings(32, 10, "png"))
+  assert shards(folder, "cut") == expected(folder, "large*.png", 6, Settings(32, 3, "png"))
   assert not (folder / "cut.parts").exists()

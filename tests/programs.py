@@ -39,7 +39,7 @@ def start(program: str, folder: pathlib.Path, *args: str) -> subprocess.Popen[st
     return subprocess.Popen(
       _command(program, args),
       cwd=folder,
-      env=_environment(folder),
+      env=environment(folder),
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,
@@ -60,7 +60,7 @@ def pipe(program: str, folder: pathlib.Path, content: bytes, *args: str) -> tupl
   done = subprocess.run(
     _command(program, args),
     cwd=folder,
-    env=_environment(folder),
+    env=environment(folder),
     input=content,
     capture_output=True,
   )
@@ -166,7 +166,7 @@ def _command(program: str, args: Sequence[str]) -> list[str]:
   return [sys.executable, *name, *args]
 
 
-def _environment(folder: pathlib.Path) -> dict[str, str]:
+def environment(folder: pathlib.Path) -> dict[str, str]:
   path = os.pathsep.join([str(folder / _HIDE), str(ROOT)])
   environment = {**os.environ, "PYTHONPATH": path}
   environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a program must be quiet by itself
