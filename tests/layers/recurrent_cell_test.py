@@ -92,7 +92,7 @@ def test_the_layer_itself_holds_no_state(cell_class):
   outputs, _ = unroll(cell, inputs)
   unroll(cell, noise(2, 1, 9, 4, 3, seed=5))  # another image in between, of another size
   for once, again in zip(outputs, unroll(cell, inputs)[0]):
-    np.testing.assert_array_equal(once, again)
+    np.testing.assert_allclose(once, again, rtol=1e-6, atol=1e-6)
 
 
 @each_cell
@@ -145,7 +145,7 @@ def test_the_configuration_makes_the_same_layer(cell_class):
   copy.build([None, None, None, 3])
   copy.set_weights(cell.get_weights())
   for output, copied in zip(outputs, unroll(copy, inputs)[0]):
-    np.testing.assert_array_equal(output, copied)
+    np.testing.assert_allclose(output, copied, rtol=1e-6, atol=1e-6)
 
 
 @each_cell
@@ -160,7 +160,7 @@ def test_a_keras_model_with_the_unit_is_saved_and_loaded(cell_class, tmp_path, r
   loaded = tf.keras.models.load_model(tmp_path / "model.keras")
   inputs = [noise(1, 6, 9, 3), noise(1, 6, 9, 3, seed=2)]
   for expected, found in zip(model(inputs), loaded(inputs)):
-    np.testing.assert_array_equal(expected, found)
+    np.testing.assert_allclose(expected, found, rtol=1e-6, atol=1e-6)
 
 
 @each_cell

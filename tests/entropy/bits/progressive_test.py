@@ -242,7 +242,7 @@ def test_a_keras_model_is_saved_and_loaded(tmp_path, file):
   loaded = tf.keras.models.load_model(tmp_path / file)
   assert type(loaded) is Progressive and loaded.config == model.config
   for found, wanted in zip(loaded(codes), expected):
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6)
 
 
 def test_a_predictor_is_a_layer_of_its_own(tmp_path):
@@ -251,7 +251,7 @@ def test_a_predictor_is_a_layer_of_its_own(tmp_path):
   model.save(tmp_path / "model.keras")
   loaded = tf.keras.models.load_model(tmp_path / "model.keras")
   codes = random_codes(1, 4, 5, 3)
-  np.testing.assert_array_equal(loaded(codes), model(codes))
+  np.testing.assert_allclose(loaded(codes), model(codes), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(

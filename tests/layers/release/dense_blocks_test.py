@@ -27,7 +27,7 @@ def test_linear_is_dense_without_bias(shape):
   np.testing.assert_allclose(y, x @ layer.kernel.numpy(), rtol=1e-5, atol=1e-5)
   dense.build(shape)
   dense.set_weights(layer.get_weights())
-  np.testing.assert_array_equal(y, dense(x))
+  np.testing.assert_allclose(y, dense(x), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (2, 6, 7, 3)])
@@ -47,7 +47,7 @@ def test_nn_of_one_input_is_dense(shape):
   dense.set_weights(layer.get_weights())
   x = noise(*shape)
   np.testing.assert_allclose(layer(x), dense(x), rtol=1e-5, atol=1e-6)
-  np.testing.assert_array_equal(layer([x]), layer(x))
+  np.testing.assert_allclose(layer([x]), layer(x), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
@@ -84,7 +84,7 @@ def test_the_configuration_makes_the_same_layer(name, tmp_path):
   model.save(tmp_path / "model.keras")
   loaded = tf.keras.models.load_model(tmp_path / "model.keras")
   assert type(loaded.layers[-1]) is type(layer)
-  np.testing.assert_array_equal(loaded(noise(4, 3)), model(noise(4, 3)))
+  np.testing.assert_allclose(loaded(noise(4, 3)), model(noise(4, 3)), rtol=1e-6, atol=1e-6)
 
 
 def test_nn_of_several_inputs_is_saved_and_loaded(tmp_path):
@@ -93,7 +93,7 @@ def test_nn_of_several_inputs_is_saved_and_loaded(tmp_path):
   model.save(tmp_path / "model.keras")
   loaded = tf.keras.models.load_model(tmp_path / "model.keras")
   x = [noise(4, 3), noise(4, 2)]
-  np.testing.assert_array_equal(loaded(x), model(x))
+  np.testing.assert_allclose(loaded(x), model(x), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", LAYERS)

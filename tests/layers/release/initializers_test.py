@@ -51,7 +51,7 @@ def test_the_configuration_makes_the_same_initializer(initializer):
   loaded = tf.keras.initializers.deserialize(saved)
   assert type(loaded) is type(initializer)
   for other in (copy, loaded, initializer):
-    np.testing.assert_array_equal(other([3, 3, 4, 5]), initializer([3, 3, 4, 5]))
+    np.testing.assert_allclose(other([3, 3, 4, 5]), initializer([3, 3, 4, 5]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("make", [RsqrtInitializer, RectifierInitializer, GaussianInitializer])

@@ -130,7 +130,7 @@ def test_a_row_sees_rows_above_and_not_below():
   x = noise(1, 5, 7, 3)
   other = x.copy()
   other[0, 2, 4] += 1
-  changed = np.any(layer(other)[0] != layer(x)[0], axis=-1)
+  changed = np.any(np.abs(layer(other)[0] - layer(x)[0]) > 1e-6, axis=-1)
   # One place to the right in its own row (from the left to it), spreading by one a row below.
   expected = np.zeros([5, 7], bool)
   expected[2, 4:6] = expected[3, 3:7] = expected[4, 2:7] = True
