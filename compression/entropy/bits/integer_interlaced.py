@@ -6,6 +6,7 @@ The symbols are those of `compression.entropy.bits.interlaced`, whose trained we
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -15,7 +16,13 @@ from compression.common import masks
 from compression.entropy import fixed_point
 from compression.entropy.bits.configs import InterlacedConfig
 from compression.entropy.bits.integer_model import CodedLayer, Read, convolve, take
-from compression.entropy.bits.orders import Step, interlaced_steps, raster_bands, wavefront_steps
+from compression.entropy.bits.orders import (
+  Step,
+  in_parts,
+  interlaced_steps,
+  raster_bands,
+  wavefront_steps,
+)
 from compression.entropy.fixed_point import ONE, logit_indexes, relu
 
 
@@ -79,10 +86,10 @@ class IntegerInterlaced:
 
   def bytes_of_place(self) -> int:
     config = self.config
-    # Two states, the context, the layer twice; a quarter of the places with what they see.
-    seen = config.context**2 * config.layer_depth
-    values = 2 * config.state + 2 * config.hidden + 2 * config.layer_depth
-    return 8 * (values + (seen + 4 * config.hidden + 3 * config.group_hidden) // 4)
+    # Two states and one with zeros around it, the context, three times the layer; and twice, while
+    # they are joined, the sums of a quarter of the places.
+    values = 3 * config.state + config.hidden + 3 * config.layer_depth
+    return 8 * (values + (config.group_hidden + config.layer_depth) // 2)
 
   def _at(self, layer: int) -> tuple[_Kernels, _Biases]:
     return self._kernels[self.config.set_of(layer)], self._biases[layer]
@@ -133,7 +140,9 @@ class _Kernels:
     """Sums [h, w, hidden]: what the earlier layers contribute to h."""
     if state is None or self._context is None:
       return np.broadcast_to(biases.hidden, [*places, self._config.hidden])
-    return convolve(state, self._context) + biases.hidden
+    sums = convolve(state, self._context)
+    sums += biases.hidden
+    return sums
 
   def next_state(self, x: np.ndarray, state: np.ndarray | None, biases: _Biases) -> np.ndarray:
     """s_{k+1} [h, w, state], activations."""
@@ -152,7 +161,8 @@ class _Kernels:
     known[self._reach : self._reach + height, self._reach : self._reach + width] = x
     every = np.empty([height, width, depth], np.int32)
     # All bits are known, so that no place has to wait for another.
-    for step in raster_bands(height, width) if self._raster else interlaced_steps(height, width):
+    steps = raster_bands(height, width) if self._raster else interlaced_steps(height, width)
+    for step in itertools.chain.from_iterable(map(in_parts, steps)):
       g_sums, z_sums = self._from_neighbours(known, step, context, biases)
       here = x[step.rows, step.columns]
       g = relu(g_sums + here @ self._group_bits)  # the masks let each group see the earlier ones
@@ -176,7 +186,8 @@ class _Kernels:
     groups = self._config.groups
     bits, units = depth // groups, self._config.group_hidden // groups
     for step in self._steps(height, width):
-      g_sums, z_sums = self._from_neighbours(known, step, context, biases)
+      parts = [self._from_neighbours(known, part, context, biases) for part in in_parts(step)]
+      g_sums, z_sums = map(np.concatenate, zip(*parts)) if len(parts) > 1 else parts[0]
       x = np.zeros([len(step.rows), depth])
       g = np.empty_like(g_sums)
       for group in range(groups):

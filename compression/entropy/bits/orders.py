@@ -37,6 +37,13 @@ def interlaced_steps(height: int, width: int) -> Iterator[Step]:
       yield Step(kind, rows.ravel(), columns.ravel())
 
 
+def in_parts(step: Step) -> Iterator[Step]:
+  """The places of a step in as many as are handled at a time: memory does not grow with a step."""
+  for start in range(0, len(step.rows), _BAND_PLACES):
+    part = slice(start, start + _BAND_PLACES)
+    yield Step(step.kind, step.rows[part], step.columns[part])
+
+
 def wavefront_steps(height: int, width: int, lead: int) -> Iterator[Step]:
   """Raster order as a wavefront: a row is coded while the one above is `lead` columns ahead.
 

@@ -7,7 +7,7 @@ import pytest
 
 from compression.common import masks
 from compression.common.errors import ModelError
-from compression.entropy.bits import integer_interlaced
+from compression.entropy.bits import integer_interlaced, orders
 from compression.entropy.bits.configs import InterlacedConfig
 from compression.entropy.bits.integer_interlaced import IntegerInterlaced
 from compression.entropy.bits.networks import arrays_of
@@ -67,6 +67,19 @@ def test_tensorflow_finds_the_same_integers(config, height, width):
   for layer, (indexes, ordered) in zip(ours, theirs):
     np.testing.assert_array_equal(layer.indexes, indexes)
     np.testing.assert_array_equal(layer.bits, ordered)
+
+
+def test_places_that_are_handled_in_parts_give_the_same(monkeypatch):
+  model = make_model(raster_layers=1)
+  coder = IntegerInterlaced(model.config, saved_arrays(model))
+  bits = random_bits(5, 9, 11)
+  whole = list(coder.encode(bits))
+  monkeypatch.setattr(orders, "_BAND_PLACES", 7)
+  for layer, expected in zip(coder.encode(bits), whole):
+    np.testing.assert_array_equal(layer.indexes, expected.indexes)
+    np.testing.assert_array_equal(layer.bits, expected.bits)
+  found = list(coder.decode(bits.shape[1:], [reader(layer) for layer in whole]))
+  np.testing.assert_array_equal(found, bits)
 
 
 def test_the_probabilities_are_those_of_the_float_network():

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from compression.common import masks
-from compression.entropy.bits.orders import interlaced_steps, raster_bands, wavefront_steps
+from compression.entropy.bits import orders
+from compression.entropy.bits.orders import (
+  in_parts,
+  interlaced_steps,
+  raster_bands,
+  wavefront_steps,
+)
 
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (2, 2), (3, 5), (7, 4), (8, 8), (16, 24)]
 
@@ -67,3 +73,13 @@ def test_bands_hold_every_place_once(height, width):
   steps = list(raster_bands(height, width))
   assert (times(steps, height, width) == np.sort(times(steps, height, width), axis=0)).all()
   assert len(steps) == (3 if height == 70 else 1)
+
+
+@pytest.mark.parametrize("most, count", [(1, 35), (4, 9), (34, 2), (35, 1), (100, 1)])
+def test_the_parts_of_a_step_are_it(monkeypatch, most, count):
+  monkeypatch.setattr(orders, "_BAND_PLACES", most)
+  parts = list(in_parts(orders.Step(2, np.zeros(35, int), np.arange(35))))
+  assert len(parts) == count and {part.kind for part in parts} == {2}
+  assert max(len(part.rows) for part in parts) <= most
+  np.testing.assert_array_equal(np.concatenate([part.columns for part in parts]), np.arange(35))
+  np.testing.assert_array_equal(np.concatenate([part.rows for part in parts]), 0)
