@@ -167,6 +167,7 @@ def test_the_masked_one_never_sees_later_inputs():
 
 
 @each_layer
+@pytest.mark.usefixtures("bfloat16_products")
 def test_mixed_precision_computes_in_bfloat16_and_keeps_float32(layer_class):
   exact, inputs = made(layer_class)
   mixed, _ = made(layer_class, dtype="mixed_bfloat16")

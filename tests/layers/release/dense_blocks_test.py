@@ -96,6 +96,7 @@ def test_nn_of_several_inputs_is_saved_and_loaded(tmp_path):
   np.testing.assert_allclose(loaded(x), model(x), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.usefixtures("bfloat16_products")
 @pytest.mark.parametrize("name", LAYERS)
 def test_mixed_precision_computes_in_bfloat16_and_keeps_float32(name):
   layer, _ = LAYERS[name]
