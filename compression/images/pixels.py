@@ -16,6 +16,7 @@ _WHITE_12 = 4095  # Pillow hands out 12-bit TIFFs as "I;16" without scaling them
 _TIFF_PHOTOMETRIC = 262
 _TIFF_WHITE_IS_ZERO = 0
 _EXIF_ORIENTATION = 0x0112
+_STRIP_PIXELS = 2**22
 _ORIENTATIONS = {  # EXIF 2.3, tag 0x0112: what turns the stored image upright
   2: Image.Transpose.FLIP_LEFT_RIGHT,
   3: Image.Transpose.ROTATE_180,
@@ -52,10 +53,36 @@ def decode(opened: ImageFile.ImageFile) -> tuple[np.ndarray, list[str]]:
   if alpha is None:
     image, alpha = _split_alpha(image)
   image = _to_srgb(image, opened.info.get("icc_profile"), notes)
-  if alpha is not None and np.asarray(alpha).min() < 255:
-    image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
+  if alpha is not None and alpha.getextrema()[0] == 255:
+    alpha = None
+  if alpha is not None:
     notes.append("transparency composited on white")
-  return np.array(image), notes
+  return _to_array(image, alpha), notes
+
+
+def _to_array(image: Image.Image, alpha: Image.Image | None) -> np.ndarray:
+  """uint8 [H, W, 3] of an image of any mode, on white where it is transparent.
+
+  A strip at a time: Pillow takes 4 bytes for a pixel of RGB, and copies what it hands out twice.
+  """
+  width, height = image.size
+  array = np.empty([height, width, 3], np.uint8)
+  rows = max(1, _STRIP_PIXELS // width)
+  for top in range(0, height, rows):
+    bottom = min(top + rows, height)
+    strip = _strip(image, top, bottom).convert("RGB")
+    if alpha is not None:
+      white = Image.new("RGB", strip.size, "white")
+      strip = Image.composite(strip, white, _strip(alpha, top, bottom))
+    array[top:bottom] = np.asarray(strip)
+  return array
+
+
+def _strip(image: Image.Image, top: int, bottom: int) -> Image.Image:
+  """Some rows. (Cropping checks the size against Pillow's limit, which is the host program's.)"""
+  strip = Image.new(image.mode, (image.width, bottom - top))
+  strip.paste(image, (0, -top))
+  return strip
 
 
 def _orientation(image: Image.Image) -> Image.Transpose | None:
@@ -121,7 +148,10 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
-  """Converts to "RGB", by the colour profile of the file where it has one other than sRGB."""
+  """Converts by the colour profile of the file where it has one other than sRGB.
+
+  Returns an image that Pillow's own conversion to "RGB" makes sRGB.
+  """
   if profile:
     try:
       source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -142,4 +172,4 @@ def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
       notes.append("its colour profile cannot be used and is ignored")
   if image.mode in ("CMYK", "LAB"):
     notes.append(f"converted from {'Lab' if image.mode == 'LAB' else 'CMYK'} without a profile")
-  return image.convert("RGB")
+  return image

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageCms, features
 from skimage import data
 
+from compression.images import pixels
 from compression.images.photos import read_photo
 from tests.images.examples import (
   PHOTO,
@@ -47,6 +48,23 @@ def test_palette():
   photo = read_photo(saved(quantized))
   np.testing.assert_array_equal(photo.image, np.asarray(quantized.convert("RGB")))
   assert photo.notes == ()
+
+
+@pytest.mark.parametrize(
+  "mode, format",
+  [("1", "PNG"), ("L", "PNG"), ("P", "PNG"), ("RGB", "BMP"), ("RGBA", "PNG"), ("CMYK", "TIFF")],
+)
+@pytest.mark.parametrize("pixels_of_a_strip", [1, 160 * 7, 160 * 123])
+def test_a_photo_in_strips_is_the_same(mode, format, pixels_of_a_strip, monkeypatch):
+  image = Image.fromarray(PHOTO)
+  if mode == "RGBA":
+    image.putalpha(image.getchannel("R"))
+  file = saved(image.convert(mode), format)
+  whole = read_photo(file)
+  monkeypatch.setattr(pixels, "_STRIP_PIXELS", pixels_of_a_strip)
+  strips = read_photo(file)
+  np.testing.assert_array_equal(strips.image, whole.image)
+  assert strips.notes == whole.notes and strips.image.flags.writeable
 
 
 # Transparency
