@@ -20,6 +20,8 @@ from compression.common.files import (
   make_folder,
 )
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
 
 def test_the_file_appears_only_when_the_block_ends(tmp_path: pathlib.Path) -> None:
   path = tmp_path / "a"
@@ -88,7 +90,7 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: pathlib.Path) -> None:
     "with atomic_write(sys.argv[1]) as file:\n"
     "  file.write(b'half'); file.flush(); print('written', flush=True); time.sleep(60)\n"
   )
-  environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+  environment = {**os.environ, "PYTHONPATH": str(ROOT)}
   process = subprocess.Popen(
     [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, env=environment
   )
