@@ -44,11 +44,16 @@ def reader(layer):
   return read
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@pytest.fixture(scope="module", params=CONFIGS, ids=str)
+def made(request):
+  """A configuration and the arrays of a model."""
+  model = make_model(**request.param)
+  return model.config, saved_arrays(model)
+
+
 @pytest.mark.parametrize("height, width", SIZES)
-def test_decoding_asks_for_what_was_encoded(config, height, width):
-  model = make_model(**config)
-  coder = IntegerInterlaced(model.config, saved_arrays(model))
+def test_decoding_asks_for_what_was_encoded(made, height, width):
+  coder = IntegerInterlaced(*made)
   bits = random_bits(5, height, width)
   layers = list(coder.encode(bits))
   found = list(coder.decode(bits.shape[1:], [reader(layer) for layer in layers]))
@@ -56,14 +61,11 @@ def test_decoding_asks_for_what_was_encoded(config, height, width):
   assert len({tuple(layer.indexes) for layer in layers}) > 1 or bits[0].size < 9
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=str)
 @pytest.mark.parametrize("height, width", SIZES)
-def test_tensorflow_finds_the_same_integers(config, height, width):
-  model = make_model(**config)
-  arrays = saved_arrays(model)
+def test_tensorflow_finds_the_same_integers(made, height, width):
   bits = random_bits(5, height, width)
-  ours = IntegerInterlaced(model.config, arrays).encode(bits)
-  theirs = Reference(model.config, arrays).encode(bits)
+  ours = IntegerInterlaced(*made).encode(bits)
+  theirs = Reference(*made).encode(bits)
   for layer, (indexes, ordered) in zip(ours, theirs):
     np.testing.assert_array_equal(layer.indexes, indexes)
     np.testing.assert_array_equal(layer.bits, ordered)
