@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -29,10 +30,17 @@ from tests.entropy.bits.reference import Reference
 GOLDEN_FILES = pathlib.Path(__file__).resolve().parents[2] / "golden/files"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("made")
+  make_coder(make_model(), folder)
+  return folder
+
+
 @pytest.fixture
-def folder(tmp_path):
-  make_coder(make_model(), tmp_path / "coder")
-  return tmp_path / "coder"
+def folder(made, tmp_path):
+  """A copy, which a test may damage."""
+  return pathlib.Path(shutil.copytree(made, tmp_path / "coder"))
 
 
 @pytest.fixture
