@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -205,7 +206,7 @@ class ProgressiveCodec(Codec):
     """Compresses no further than the caller asks for."""
     data = self.compress(image, self.settings[-1])
     for setting, reconstruction in zip(self.settings, self.progressive(data)):
-      yield Step(setting, reconstruction, lambda s=setting: self.prefix(data, s))  # type: ignore[misc]
+      yield Step(setting, reconstruction, functools.partial(self.prefix, data, setting))
 
 
 def show(setting: float) -> str:

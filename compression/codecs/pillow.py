@@ -6,11 +6,12 @@ calls its quality is chosen to give about 0.1 to 2.2 bits per pixel on the Kodak
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,18 +161,15 @@ class PillowCodec(Codec):
   def recognises(self, data: bytes) -> bool:
     """Whether Pillow opens it as this format."""
     try:
-      with Image.open(io.BytesIO(data), formats=[self._format.format]):
+      with self._opened(data, "is another file"):
         return True
-    except (OSError, RuntimeError, ValueError, Image.DecompressionBombError):
+    except FormatError:
       return False
 
   def describe(self, data: bytes) -> Description:
     """The size of the image; the file says no more of how it was made."""
-    try:
-      with Image.open(io.BytesIO(data), formats=[self._format.format]) as image:
-        return Description(image.height, image.width, [("format", self._format.format)])
-    except (OSError, RuntimeError, ValueError, Image.DecompressionBombError) as error:
-      raise FormatError(f"{self._format.format} file that cannot be read: {error}") from error
+    with self._opened(data, f"{self._format.format} file that cannot be read") as image:
+      return Description(image.height, image.width, [("format", self._format.format)])
 
   def check_setting(self, setting: float) -> float:
     """The setting, if the library takes it, which may lie between `settings`; raises RangeError."""
@@ -214,13 +212,17 @@ class PillowCodec(Codec):
     elif self._format.format == "JXL":
       plugin = importlib.import_module("pillow_jxl.JpegXLImagePlugin")
       plugin.DECODE_THREADS = self._threads or -1
+    with self._opened(data, f"{self.name} cannot read this file") as image:
+      return np.asarray(image.convert("RGB"))
+
+  @contextlib.contextmanager
+  def _opened(self, data: bytes, trouble: str) -> Iterator[Image.Image]:
+    """The file, whose pixels are read when they are asked for; raises FormatError, one line."""
     try:
       with Image.open(io.BytesIO(data), formats=[self._format.format]) as image:
-        return np.asarray(image.convert("RGB"))
+        yield image
     except (OSError, RuntimeError, ValueError, Image.DecompressionBombError) as error:
-      raise FormatError(
-        f"{self.name} cannot read this file: {' '.join(str(error).split())}"
-      ) from error
+      raise FormatError(f"{trouble}: {' '.join(str(error).split())}") from error
 
 
 def _version(name: str, chosen: _Format) -> str:
