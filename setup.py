@@ -44,7 +44,7 @@ setup(
     "tensorflow-compression==2.14.1",
     "tensorflow-addons==0.23.0",
     "numpy>=1.23,<2",
-    "pillow>=10",
+    "pillow>=10.1",
     "absl-py>=1.4",
     "threadpoolctl>=3.1",
     # tensorflow-addons' progress bar needs it, but does not say so.

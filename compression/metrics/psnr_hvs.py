@@ -43,14 +43,15 @@ MASKING = np.round((10 / _JPEG_LUMA) ** 2, 6)
 _MASK_NORM = 16  # the normalizing factor of Ponomarenko et al. 2007
 
 # ITU-R BT.601, 8 bits: Y' in 16..235 of R'G'B' in 0..255, as MATLAB's rgb2ycbcr.
-_RED, _GREEN, _BLUE, _BLACK = 65.481, 128.553, 24.966, 16
+LUMA = np.array([65.481, 128.553, 24.966])
+_BLACK = 16
 _PEAK = 255  # not 219: the program's, whatever the range of its input
 
 # DCT-II with orthonormal rows: X = D x D^T.
-_DCT = np.sqrt(2 / BLOCK) * np.cos(
+DCT = np.sqrt(2 / BLOCK) * np.cos(
   np.pi * np.outer(np.arange(BLOCK), 2 * np.arange(BLOCK) + 1) / (2 * BLOCK)
 )
-_DCT[0] /= np.sqrt(2)
+DCT[0] /= np.sqrt(2)
 
 
 def psnr_hvs(original: Any, compared: Any) -> float | np.ndarray:
@@ -111,7 +112,8 @@ def luma(image: np.ndarray) -> np.ndarray:
   """BT.601 luma with 8 bits: uint8 [..., 3] to whole numbers in 16..235, float64 [...]."""
   r, g, b = np.moveaxis(image, -1, 0).astype(np.float64)
   # In this order, so that what lies half-way between two values is rounded as in psnr-hvsm.
-  return np.round(_BLACK + _RED * r / 255 + _GREEN * g / 255 + _BLUE * b / 255)
+  red, green, blue = LUMA
+  return np.round(_BLACK + red * r / 255 + green * g / 255 + blue * b / 255)
 
 
 def _of_images(measure: str, original: Any, compared: Any, masked: bool) -> float | np.ndarray:
@@ -127,7 +129,7 @@ def _of_one(original: np.ndarray, compared: np.ndarray, masked: bool) -> float:
   for row in range(0, height, _ROWS):
     rows = slice(row, min(row + _ROWS, height))
     x, y = (_blocks(luma(image[rows, :width])) for image in (original, compared))
-    X, Y = (_DCT @ blocks @ _DCT.T for blocks in (x, y))
+    X, Y = (DCT @ blocks @ DCT.T for blocks in (x, y))
     # Equal luma gives equal coefficients, to the bit: its error is 0, and the result infinity.
     error = np.abs(X - Y)
     if masked:

@@ -30,29 +30,42 @@ class WarmUpCosine(tf.keras.optimizers.schedules.LearningRateSchedule):
       rate(s) = peak * min(1, (s + 1) / warm_up_steps) * decay(s / steps)
       decay(q) = 1 for q < c, else f + (1 - f) * (1 + cos(pi * (q - c) / (1 - c))) / 2
 
-  with c = CONSTANT_SHARE and f = FINAL_SHARE; beyond the last step it stays at f.
+  with f = FINAL_SHARE; beyond the last step it stays at f.
 
   Args:
     peak: the highest rate.
     steps: of the whole training.
     warm_up_steps: how many the warm-up takes.
+    constant_share: c, of the steps; below 1.
   """
 
-  def __init__(self, peak: float, steps: int, warm_up_steps: int = WARM_UP_STEPS):
+  def __init__(
+    self,
+    peak: float,
+    steps: int,
+    warm_up_steps: int = WARM_UP_STEPS,
+    constant_share: float = CONSTANT_SHARE,
+  ):
     super().__init__()
     self.peak = float(peak)
     self.steps = int(steps)
     self.warm_up_steps = int(warm_up_steps)
+    self.constant_share = float(constant_share)
 
   def __call__(self, step: Any) -> tf.Tensor:
     step = tf.cast(step, tf.float32)
     warm_up = tf.minimum(1.0, (step + 1) / self.warm_up_steps)
-    late = (step / self.steps - CONSTANT_SHARE) / (1 - CONSTANT_SHARE)
+    late = (step / self.steps - self.constant_share) / (1 - self.constant_share)
     cosine = (1 + tf.cos(math.pi * tf.clip_by_value(late, 0.0, 1.0))) / 2
     return self.peak * warm_up * (FINAL_SHARE + (1 - FINAL_SHARE) * cosine)
 
   def get_config(self) -> dict[str, Any]:
-    return {"peak": self.peak, "steps": self.steps, "warm_up_steps": self.warm_up_steps}
+    return {
+      "peak": self.peak,
+      "steps": self.steps,
+      "warm_up_steps": self.warm_up_steps,
+      "constant_share": self.constant_share,
+    }
 
 
 def make_optimizer(

@@ -43,21 +43,33 @@ class Trainer(tf.keras.Model):
     network: built; what is trained.
     averaged: another one of its architecture; it takes the same weights, and is not trainable.
     ema: decay of the average; 0 makes it the last weights.
+    beside: a layer that learns with the network, and another one for its average, or None. It is
+      no part of the result; `update` is to train it.
 
   Raises:
     ValueError: if `ema` is not at least 0 and below 1.
   """
 
-  def __init__(self, network: tf.keras.Model, averaged: tf.keras.Model, ema: float, **kwargs: Any):
+  def __init__(
+    self,
+    network: tf.keras.Model,
+    averaged: tf.keras.Model,
+    ema: float,
+    beside: tuple[tf.keras.layers.Layer, tf.keras.layers.Layer] | None = None,
+    **kwargs: Any,
+  ):
     super().__init__(**kwargs)
     if not 0 <= ema < 1:
       raise ValueError(f"ema must be at least 0 and below 1. Received: {ema!r}")
     self.network = network
     self.averaged = averaged
     self.ema = float(ema)
+    self.beside, self.averaged_beside = beside or (None, None)
     for mean, variable in self._pairs():
       mean.assign(variable)
     averaged.trainable = False
+    if self.averaged_beside is not None:
+      self.averaged_beside.trainable = False
 
   def measure(self, batch: tf.Tensor) -> tuple[tf.Tensor, Any]:
     """The loss, the mean over this batch, float32 []; and what `note` takes."""
@@ -97,15 +109,19 @@ class Trainer(tf.keras.Model):
       loss, measured = self.measure(batch)
       # The sum over the replicas is the mean over the global batch.
       loss /= self.distribute_strategy.num_replicas_in_sync
+    self.update(tape, loss)
+    self.limit_weights()
+    average.update(self._pairs(), self.optimizer.iterations, self.ema, self.distribute_strategy)
+    self.note(measured)
+    return {"loss": loss}  # which Keras sums over the replicas
+
+  def update(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
+    """Makes a step with the gradients of this replica's share of the loss."""
     variables = self.network.trainable_variables
     # A step may leave parts of a network out: they have no gradient.
     zero = tf.UnconnectedGradients.ZERO
     gradients = tape.gradient(loss, variables, unconnected_gradients=zero)
     self.optimizer.apply_gradients(zip(gradients, variables))
-    self.limit_weights()
-    average.update(self._pairs(), self.optimizer.iterations, self.ema, self.distribute_strategy)
-    self.note(measured)
-    return {"loss": loss}  # which Keras sums over the replicas
 
   def pop_measures(self) -> Measures:
     """`measures`, which then begin anew.
@@ -119,15 +135,20 @@ class Trainer(tf.keras.Model):
 
   def named_variables(self) -> dict[str, tf.Variable]:
     """What is trained, by the names of archives."""
-    return self.names(self.network)
+    beside = [] if self.beside is None else self.beside.weights
+    return {**self.names(self.network), **{variable.name: variable for variable in beside}}
 
   def checkpoint(self) -> tf.train.Checkpoint:
     """All that the training goes on from: weights, average, the optimizer with its steps."""
-    return tf.train.Checkpoint(
-      network=self.network, averaged=self.averaged, optimizer=self.optimizer
-    )
+    parts = {"network": self.network, "averaged": self.averaged, "optimizer": self.optimizer}
+    if self.beside is not None:
+      parts.update(beside=self.beside, averaged_beside=self.averaged_beside)
+    return tf.train.Checkpoint(**parts)
 
   def _pairs(self) -> list[tuple[tf.Variable, tf.Variable]]:
     """(average, weight) each."""
     averages = self.names(self.averaged)
-    return [(averages[name], variable) for name, variable in self.named_variables().items()]
+    pairs = [(averages[name], variable) for name, variable in self.names(self.network).items()]
+    if self.beside is not None:
+      pairs.extend(zip(self.averaged_beside.weights, self.beside.weights))
+    return pairs

@@ -22,6 +22,7 @@ from compression.common.files import atomic_write
 from compression.training import config as config_lib
 from compression.training.config import LoopConfig, is_begun, read, refuse_changes, setting
 from compression.training.tasks.recurrent.curriculum import Curriculum
+from compression.training.terms import Terms
 
 FILE = "train_config.json"
 
@@ -64,7 +65,46 @@ class TrainConfig(LoopConfig):
   epsilon: float = setting(
     1e-7, "of the optimizer (sgd has none); the paper has 1", low=1e-12, high=10.0
   )
-  loss: str = setting("l1", "of the residuals", choices=("l1", "mse"))
+  constant_share: float = setting(
+    0.5, "of the steps: until then the rate is at its highest", low=0.0, high=0.99
+  )
+  loss: str = setting(
+    "l1",
+    "a sum of l1, mse, log_mse, ms_ssim and psnr_hvs with weights: log_mse:0.75,psnr_hvs:0.25; the"
+    " last three are in decibels",
+  )
+  rate_weight: float = setting(
+    0.0,
+    "of the bits, which a model beside the networks estimates: 1 asks for bits that gain as many"
+    " decibels as those of a good codec; 0 leaves them out, as the paper does",
+    low=0.0,
+    high=1e3,
+  )
+  rate_weight_last: float = setting(
+    0.0,
+    "that of iteration 16, to which it falls from iteration 6 on; 0 for the same",
+    low=0.0,
+    high=1e3,
+  )
+  rate_ramp: float = setting(
+    0.1, "share of the steps in which the weight of the bits grows", low=0.0, high=1.0
+  )
+  rate_learning_rate: float = setting(
+    2e-3, "the highest of the model that estimates bits, which is Adam's", low=1e-9, high=10.0
+  )
+  synthetic: float = setting(
+    0.0,
+    "share of tiles that are drawn instead of cut out: flat and saturated colours, ramps, text,"
+    " line art",
+    low=0.0,
+    high=1.0,
+  )
+  synthetic_weight: float = setting(
+    0.05,
+    "of their decibels, each by itself, in a loss of decibels; in l1 and mse they count as photos",
+    low=0.0,
+    high=0.99,
+  )
   stochastic_binarizer: bool = setting(False, "draw the bits at random in training")
   curriculum: str = setting(
     "4:0.12,8:0.3,16:1",
@@ -84,6 +124,9 @@ class TrainConfig(LoopConfig):
     if self.train_glob and self.train_records:
       raise ConfigError("train_glob and train_records exclude each other")
     Curriculum.parse(self.curriculum)
+    terms = Terms.parse(self.loss)
+    if self.rate_weight and not terms.in_decibels:
+      raise ConfigError(f"rate_weight needs a loss in decibels, such as log_mse: {self.loss!r}")
 
   @property
   def peak_rate(self) -> float:

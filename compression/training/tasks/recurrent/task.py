@@ -10,13 +10,16 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from compression.codecs import model_folders
 from compression.codecs.recurrent import folders, widening
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.weights import assign_weights, read_weights
-from compression.common.errors import ConfigError
+from compression.common.errors import CompressionError, ConfigError
 from compression.datasets import shards
+from compression.datasets.drawn_tiles import WithDrawnTiles, is_drawn
 from compression.datasets.record_source import RecordSource
 from compression.datasets.tiles import TileSource, find_images
 from compression.layers.recurrent_cell import ConvRecurrentCell
@@ -26,10 +29,17 @@ from compression.training.console import Console, Say
 from compression.training.pipeline import Source
 from compression.training.schedule import WarmUpCosine, make_optimizer
 from compression.training.tasks.base import Task
-from compression.training.tasks.recurrent.config import Experiment
+from compression.training.tasks.recurrent.config import Experiment, TrainConfig
 from compression.training.tasks.recurrent.curriculum import Curriculum
-from compression.training.tasks.recurrent.trainer import RecurrentTrainer
-from compression.training.tasks.recurrent.validation import Validate, validation_crops
+from compression.training.tasks.recurrent.rate import RateTerm
+from compression.training.tasks.recurrent.trainer import Drawn, RecurrentTrainer
+from compression.training.tasks.recurrent.validation import (
+  Curve,
+  Validate,
+  curve_of_files,
+  validation_crops,
+)
+from compression.training.terms import Terms
 
 
 class RecurrentTask(Task):
@@ -45,7 +55,16 @@ class RecurrentTask(Task):
     self.experiment.save(folder)
 
   def source(self, warn: Say) -> tuple[Source, str]:
-    """Tiles of photos, or tiles that were mined: uint8 [N, H, W, 3]."""
+    """Tiles of photos, or tiles that were mined, and drawn ones: uint8 [N, H, W, 3]."""
+    config = self.experiment.training
+    photos, content = self._photos(warn)
+    if not config.synthetic:
+      return photos, content
+    drawn = WithDrawnTiles(photos, config.synthetic, config.seed)
+    count = is_drawn(config.batch_size, config.synthetic).sum()
+    return drawn, f"{content}, {count} of {config.batch_size} tiles drawn"
+
+  def _photos(self, warn: Say) -> tuple[Source, str]:
     config = self.experiment.training
     if config.train_records:
       files = shards.find(config.train_records)
@@ -79,7 +98,12 @@ class RecurrentTask(Task):
     if not pattern:
       return []
     crops = validation_crops(find_images(pattern), console.warn)
-    return [Validate(plan, crops, reports.make_writer(folder, "validation"), console.say)]
+
+    def start() -> Curve | None:
+      return _curve_of_init(self.experiment.training.init, crops, console.warn)
+
+    writer = reports.make_writer(folder, "validation")
+    return [Validate(plan, crops, writer, console.say, start)]
 
 
 class SetIterations(StepCallback):
@@ -94,9 +118,33 @@ class SetIterations(StepCallback):
     self.model.set_iterations(self._curriculum.iterations(step, self.plan.steps, most))
 
 
+def _curve_of_init(init: str, crops: Sequence[np.ndarray], warn: Say) -> Curve | None:
+  """That of the files of the model which a run started from, if its bits are entropy-coded."""
+  if not init:
+    return None
+  try:
+    model = model_folders.find(init)
+    if folders.entropy_coder_folder(model) is None:
+      warn(f"{init} has no entropy coder; its files are not compared with")
+      return None
+    return curve_of_files(RecurrentCodec(model), crops)
+  except CompressionError as error:  # a run may go on where its start no longer is
+    warn(f"{error}; the files of the start are not compared with")
+    return None
+
+
 def rate_of(experiment: Experiment) -> WarmUpCosine:
   """The learning rate of an experiment."""
-  return WarmUpCosine(experiment.training.peak_rate, experiment.training.steps)
+  training = experiment.training
+  return WarmUpCosine(training.peak_rate, training.steps, constant_share=training.constant_share)
+
+
+def rate_term(training: TrainConfig) -> RateTerm | None:
+  """What bits cost in a training, if anything."""
+  if not training.rate_weight:
+    return None
+  last = training.rate_weight_last or training.rate_weight
+  return RateTerm(training.rate_weight, last, round(training.rate_ramp * training.steps))
 
 
 def make_trainer(
@@ -116,10 +164,19 @@ def make_trainer(
   network.build()
   if init:
     assign_weights(network, _weights_of(init, experiment), init)
-  trainer = RecurrentTrainer(network, config.loss, config.ema)
+  rate_of_bits = rate_term(config)
+  own = config.synthetic and Terms.parse(config.loss).in_decibels
+  drawn = Drawn(config.synthetic, config.synthetic_weight) if own else None
+  trainer = RecurrentTrainer(network, config.loss, config.ema, rate_of_bits, drawn)
   rate, matrices = rate_of(experiment), matrices_of(network)
+  of_rate_model = None
+  if rate_of_bits is not None:
+    of_rate_model = tf.keras.optimizers.Adam(
+      WarmUpCosine(config.rate_learning_rate, config.steps, constant_share=0.0)
+    )
   trainer.prepare(
-    make_optimizer(config.optimizer, rate, config.epsilon, config.clip_norm, matrices)
+    make_optimizer(config.optimizer, rate, config.epsilon, config.clip_norm, matrices),
+    of_rate_model,
   )
   return trainer
 

@@ -2,36 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import BLOCK
 from compression.codecs.recurrent.runner import Runner
 from compression.common.errors import ImageError
+from compression.formats import rnic
 from compression.images.photos import read_photo
-from compression.metrics import psnr
+from compression.metrics import CurveError, bd_rate, ms_ssim, psnr
 from compression.training.callbacks import Plan, StepCallback
 from compression.training.console import Say
+from compression.training.tasks.recurrent.rate import bits_per_pixel
 
 _SHOWN_ITERATIONS = (1, 2, 4, 8, 16)
 _CROPS = 8
 _CROP_SIDE = 256
 _WHITE = 255
+_LEAST_DISSIMILARITY = 1e-9  # of images that are equal
+
+
+class Curve(NamedTuple):
+  """Means over images of each iteration, [T] each.
+
+  Attributes:
+    bpp: bits per pixel up to there, or None where nothing estimates them.
+    psnr: dB.
+    ms_ssim: 0 to 1.
+  """
+
+  bpp: np.ndarray | None
+  psnr: np.ndarray
+  ms_ssim: np.ndarray
+
+  @classmethod
+  def of(cls, bits: Sequence[np.ndarray] | None, qualities: np.ndarray) -> Curve:
+    """From bits per pixel of each image, [T], and the PSNR and MS-SSIM of each, [images, T, 2]."""
+    bpp = None if bits is None else np.mean(bits, axis=0)
+    return cls(bpp, *np.moveaxis(qualities.mean(axis=0), -1, 0))
+
+  def savings(self, anchor: Curve) -> tuple[float, float]:
+    """BD-rates in PSNR and in MS-SSIM against another curve, percent; both must have bits.
+
+    Raises:
+      CurveError: if there is no quality that both reach.
+    """
+    return (
+      bd_rate(anchor.bpp, anchor.psnr, self.bpp, self.psnr),
+      bd_rate(anchor.bpp, _in_decibels(anchor.ms_ssim), self.bpp, _in_decibels(self.ms_ssim)),
+    )
 
 
 class Validate(StepCallback):
-  """PSNR of each iteration and a grid of images, with the averaged weights, at each checkpoint.
+  """What each iteration gives, and a grid of images, with the averaged weights at each checkpoint.
 
   The path is that of `compress` and `decompress`: rounded to pixels, the binarizer without draws.
-  The PSNR is the mean over the images.
+  PSNR and MS-SSIM are means over the images; so are the bits, if the trainer estimates them. With
+  the files of the model that the training started from, the BD-rate says what it has gained.
 
   Args:
     plan: when.
     images: uint8 [H, W, 3] each, sides multiples of 16.
     writer: of TensorBoard.
     say: takes a line.
+    start: gives the curve of the model to compare with, or None; asked once, if at all.
   """
 
   def __init__(
@@ -40,11 +79,13 @@ class Validate(StepCallback):
     images: Sequence[np.ndarray],
     writer: tf.summary.SummaryWriter,
     say: Say,
+    start: Callable[[], Curve | None] = lambda: None,
   ):
     super().__init__(plan)
     self._images = list(images)
     self._writer, self._say = writer, say
     self._runner: Runner | None = None
+    self._start = functools.cache(start)
 
   def after_step(self, step: int) -> None:
     if self.plan.is_checkpoint(step) and self._images:
@@ -54,29 +95,79 @@ class Validate(StepCallback):
     if self._runner is None:
       self._runner = Runner(self.model.averaged)
     iterations = self.model.network.config.iterations
-    qualities = np.zeros([len(self._images), iterations])
+    rate_model = self.model.averaged_beside
+    qualities = np.zeros([len(self._images), iterations, 2])
     shown = [t for t in _SHOWN_ITERATIONS if t <= iterations]
-    columns = []
+    columns, bits = [], []
     for row, image in enumerate(self._images):
-      cells = [image]
+      cells, layers = [image], []
       for t, layer in enumerate(self._runner.encode(image, iterations, keep_last=True), 1):
         assert layer.state is not None
         reconstruction = self._runner.pixels(layer.state)
-        qualities[row, t - 1] = psnr(image, reconstruction)
+        qualities[row, t - 1] = _quality(image, reconstruction)
+        layers.append(layer.bits)
         if t in shown:
           cells.append(reconstruction)
       columns.append(cells)
-    means = qualities.mean(axis=0)
-    values = "  ".join(f"{t}: {means[t - 1]:.2f}" for t in shown)
-    self._say(f"step {step}/{self.plan.steps}  validation PSNR by iteration  {values}")
+      if rate_model is not None:
+        codes = np.stack(layers)[:, np.newaxis] * np.float32(2) - 1
+        blocks = codes.shape[2] * codes.shape[3]
+        bits.append(bits_per_pixel(rate_model(codes), blocks).numpy()[:, 0])
+    self._tell(step, Curve.of(bits or None, qualities), shown)
     with self._writer.as_default(step=step):
-      for number, value in enumerate(means, 1):
-        tf.summary.scalar(f"psnr/iteration_{number:02}", value)
       rows = ", ".join(f"iteration {t}" for t in shown)
       description = f"rows: original, {rows}"
       grid = image_grid(columns)[np.newaxis]
       tf.summary.image("reconstructions", grid, description=description)
     self._writer.flush()
+
+  def _tell(self, step: int, curve: Curve, shown: Sequence[int]) -> None:
+    scalars = {"psnr": curve.psnr, "ms_ssim": curve.ms_ssim, "bpp": curve.bpp}
+    names = "PSNR, MS-SSIM" + ("" if curve.bpp is None else " @bpp")
+    values = []
+    for t in shown:
+      at = "" if curve.bpp is None else f" @{curve.bpp[t - 1]:.3f}"
+      values.append(f"{t}: {curve.psnr[t - 1]:.2f} {curve.ms_ssim[t - 1]:.4f}{at}")
+    line = f"step {step}/{self.plan.steps}  validation {names} by iteration  {'  '.join(values)}"
+    with self._writer.as_default(step=step):
+      for name, means in scalars.items():
+        for number, value in enumerate(() if means is None else means, 1):
+          tf.summary.scalar(f"{name}/iteration_{number:02}", value)
+      start = None if curve.bpp is None else self._start()
+      if start is not None:
+        try:
+          savings = curve.savings(start)
+        except CurveError:
+          line += "  no quality in common with the start"
+        else:
+          line += "  BD-rate against the start {:+.1f} %, {:+.1f} %".format(*savings)
+          tf.summary.scalar("bd_rate/psnr", savings[0])
+          tf.summary.scalar("bd_rate/ms_ssim", savings[1])
+    self._say(line)
+
+
+def curve_of_files(codec: RecurrentCodec, images: Sequence[np.ndarray]) -> Curve:
+  """What a codec's files of images take and give: their layers without headers.
+
+  Args:
+    codec: with an entropy coder, so that bits are what they are worth.
+    images: uint8 [H, W, 3] each.
+  """
+  bits, qualities = [], []
+  for image in images:
+    data = codec.compress(image, codec.settings[-1])
+    sizes = [len(payload) for payload in rnic.read(data).payloads]
+    bits.append(8 * np.cumsum(sizes) / (image.shape[0] * image.shape[1]))
+    qualities.append([_quality(image, each) for each in codec.progressive(data)])
+  return Curve.of(bits, np.array(qualities))
+
+
+def _quality(image: np.ndarray, reconstruction: np.ndarray) -> tuple[float, float]:
+  return psnr(image, reconstruction), ms_ssim(image, reconstruction)
+
+
+def _in_decibels(similarity: np.ndarray) -> np.ndarray:
+  return -10 * np.log10(np.maximum(1 - similarity, _LEAST_DISSIMILARITY))
 
 
 def image_grid(columns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:

@@ -29,6 +29,9 @@ _EXPERIMENTS = sorted(_MODELS.glob("*/training/*.json"))
     ("learning_rate", -1e-3),
     ("optimizer", "adagrad"),
     ("loss", "l2"),
+    ("rate_weight", 1.0),  # as the loss is not in decibels
+    ("constant_share", 1.0),
+    ("synthetic", 1.5),
     ("stochastic_binarizer", 1),
     ("curriculum", "16"),
     ("ema", 1),
@@ -107,12 +110,15 @@ def test_only_settings_that_leave_the_weights_alone_may_change(
     "patch_size": 64, "batch_size": 8, "steps": 5, "checkpoint_steps": 2, "learning_rate": 0.5,
     "optimizer": "sgd", "epsilon": 1.0, "clip_norm": 0.0, "loss": "mse",
     "stochastic_binarizer": True, "curriculum": "16:1", "ema": 0.9,
+    "constant_share": 0.25, "rate_weight": 0.5, "rate_weight_last": 0.5, "rate_ramp": 0.5,
+    "rate_learning_rate": 0.5, "synthetic": 0.5, "synthetic_weight": 0.5,
     "precision": "mixed_bfloat16", "seed": 9, "distribution": "mirrored", "init": "x",
   }  # fmt: skip
-  begin(tmp_path, Experiment())
-  config_lib.check_resumable(Experiment(), tmp_path)
-  for field in dataclasses.fields(getattr(Experiment(), part)):
-    changed = Experiment().override({part: {field.name: others[field.name]}})
+  in_decibels = Experiment(training=TrainConfig(loss="log_mse"))
+  begin(tmp_path, in_decibels)
+  config_lib.check_resumable(in_decibels, tmp_path)
+  for field in dataclasses.fields(getattr(in_decibels, part)):
+    changed = in_decibels.override({part: {field.name: others[field.name]}})
     if field.name in config_lib.MAY_CHANGE:
       config_lib.check_resumable(changed, tmp_path)
     else:

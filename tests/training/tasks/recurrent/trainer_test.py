@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,19 +13,28 @@ import tensorflow as tf
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.weights import arrays_of, named_variables
-from compression.training.tasks.recurrent.trainer import RecurrentTrainer
+from compression.common.errors import ConfigError
+from compression.training.distortion import hvs_square
+from compression.training.tasks.recurrent.rate import RateTerm, bits_per_pixel
+from compression.training.tasks.recurrent.trainer import Drawn, RecurrentTrainer
 
 _SIZES = {"width": 1 / 32, "bits": 8, "iterations": 3}
 _VANISHED = 1e-9  # a gradient so small moves nothing: Adam adds 1e-7 to its root mean square
 
 
 def make_trainer(
-  stochastic: bool = False, ema: float = 0.999, loss: str = "l1", **config
+  stochastic: bool = False,
+  ema: float = 0.999,
+  loss: str = "l1",
+  rate: RateTerm | None = None,
+  drawn: Drawn | None = None,
+  **config: object,
 ) -> RecurrentTrainer:
   tf.keras.utils.set_random_seed(1)
   network = RecurrentNetwork(RecurrentConfig(**{**_SIZES, **config}), stochastic, seed=5)
-  trainer = RecurrentTrainer(network, loss, ema)
-  trainer.compile(tf.keras.optimizers.Adam(1e-3, global_clipnorm=0.5))
+  trainer = RecurrentTrainer(network, loss, ema, rate, drawn)
+  of_rate = None if rate is None else tf.keras.optimizers.Adam(1e-3)
+  trainer.prepare(tf.keras.optimizers.Adam(1e-3, global_clipnorm=0.5), of_rate)
   return trainer
 
 
@@ -98,8 +108,8 @@ def test_traced_iterations_have_the_loss_and_gradients_of_plain_calls(plain: Pla
   @tf.function
   def traced() -> tuple[tf.Tensor, list[tf.Tensor]]:
     with tf.GradientTape() as tape:
-      losses, _ = trainer.iterate(plain.x)
-      loss = tf.reduce_mean(losses)
+      errors, _ = trainer.iterate(plain.x)
+      loss = tf.reduce_mean(errors[trainer.distortion.needs.index("l1")])
     return loss, tape.gradient(loss, list(variables.values()))
 
   loss, gradients = traced()
@@ -141,6 +151,85 @@ def test_loss_is_the_mean_over_elements_and_iterations(loss: str, images: np.nda
     assert measures.scalars[f"loss/iteration_{number:02}"] == pytest.approx(mean, rel=1e-5)
     decibels = 20 * np.log10(2 * 0.9) - 10 * np.log10(square)
     assert measures.scalars[f"psnr/iteration_{number:02}"] == pytest.approx(decibels, abs=1e-3)
+
+
+def test_bits_are_paid_for_and_drawn_tiles_count_by_themselves(photo: np.ndarray) -> None:
+  rate, drawn = RateTerm(1.5, 0.5, ramp=4), Drawn(0.25, 0.2)
+  trainer = make_trainer(loss="log_mse:0.5,psnr_hvs:0.5", rate=rate, drawn=drawn, iterations=2)
+  images = np.stack([photo[top : top + 32, 200:248] for top in range(0, 128, 32)])
+  images[2] = 127  # which is the drawn one of four
+  trainer.optimizer.iterations.assign(2)  # half of the ramp
+  x = trainer.network.to_x(images)
+  result = trainer.network(x)
+  bits = trainer.beside(result.codes)
+  bpp = bits_per_pixel(bits, 6).numpy().mean(axis=1)
+  expected, photos = np.zeros(2), [0, 1, 3]
+  for t in range(2):
+    y = (result.images[t] + 1) / 2
+    squares = tf.reduce_mean(tf.square(y - images / 255), axis=(1, 2, 3)).numpy()
+    hvs = hvs_square(tf.constant(images / 255, tf.float32), y).numpy()
+    of_photos = 5 * np.log10(squares[photos].mean()) + 5 * np.log10(hvs[photos].mean())
+    expected[t] = 0.8 * of_photos + 0.2 * 10 * np.log10(squares[2] + 6e-6)
+    expected[t] += 0.5 * rate.weights(8, 2)[t] * bpp[t]
+  assert train(trainer, images) == pytest.approx(expected.mean(), abs=2e-3)
+  measures = trainer.pop_measures()
+  assert measures.scalars["bpp/iteration_02"] == pytest.approx(bpp[1], rel=1e-4)
+  assert measures.text.endswith(f"bpp 1: {bpp[0]:.3f}")
+  assert measures.scalars["psnr/iteration_01"] > 3  # of the photos alone
+
+
+def test_the_rate_model_learns_whatever_bits_cost(images: np.ndarray) -> None:
+  """Its gradient is that of the bits by themselves: the ramp of their weight is not in it."""
+  steps = []
+  for ramp in (0, 1000):
+    trainer = make_trainer(loss="log_mse", rate=RateTerm(1.0, 1.0, ramp), iterations=2)
+    trainer.rate_optimizer = tf.keras.optimizers.SGD(1.0)
+    trainer.rate_optimizer.build(trainer.beside.trainable_variables)
+    before = [v.numpy() for v in trainer.beside.weights]
+    train(trainer, images)
+    steps.append([v.numpy() - old for v, old in zip(trainer.beside.weights, before)])
+  assert any(np.abs(step).max() > 1e-3 for step in steps[0])
+  for of_all, of_nearly_nothing in zip(*steps):
+    scale = max(np.abs(of_all).max(), 1e-6)
+    np.testing.assert_allclose(of_nearly_nothing, of_all, atol=1e-3 * scale)
+
+
+def test_the_rate_model_has_an_average_and_is_checkpointed(
+  tmp_path: pathlib.Path, images: np.ndarray
+) -> None:
+  def make() -> RecurrentTrainer:
+    return make_trainer(loss="log_mse", rate=RateTerm(1.0, 0.5, 10), iterations=2)
+
+  trainer, other = make(), make()
+  first = [v.numpy() for v in trainer.averaged_beside.weights]
+  for _ in range(2):
+    train(trainer, images)
+  assert not trainer.averaged_beside.trainable_variables
+  assert trainer.averaged_beside.compute_dtype == "float32"
+  for mean, variable, old in zip(trainer.averaged_beside.weights, trainer.beside.weights, first):
+    between = np.abs(mean - old).max(), np.abs(variable - old).max()
+    assert between[0] <= between[1] + 1e-7, variable.name
+  assert any(v is trainer.named_variables()[v.name] for v in trainer.beside.weights)
+  path = trainer.checkpoint().save(str(tmp_path / "checkpoint"))
+  other.checkpoint().restore(path).assert_existing_objects_matched()
+  # Two optimizers with their moments: the next step is the same.
+  one, two = (train(each, images) for each in (trainer, other))
+  assert one == pytest.approx(two, rel=1e-5)
+  for ours, theirs in zip(trainer.beside.weights, other.beside.weights):
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize(("unit", "framework"), PAIRS[:2])
+def test_other_units_and_framework_is_trained_for_the_bytes(
+  unit: str, framework: str, images: np.ndarray
+) -> None:
+  loss = "log_mse:0.75,psnr_hvs:0.25,ms_ssim:0.35"
+  options = {"unit": unit, "framework": framework, "iterations": 2}
+  trainer = make_trainer(loss=loss, rate=RateTerm(1.0, 0.5, 0), **options)
+  before = arrays_of(trainer.network)
+  assert np.isfinite(train(trainer, images))
+  for name, value in arrays_of(trainer.network).items():
+    assert np.isfinite(value).all() and not np.array_equal(value, before[name]), name
 
 
 def test_one_iteration_leaves_what_it_does_not_use_as_it_is(images: np.ndarray) -> None:
@@ -188,7 +277,7 @@ def test_mixed_precision_keeps_loss_binarizer_and_variables_float32(
   result = trainer.first_iteration(x)
   assert {state.dtype for state in tf.nest.flatten(result.encoder_states)} == {tf.bfloat16}
   assert {state.dtype for state in tf.nest.flatten(result.decoder_state.states)} == {tf.bfloat16}
-  assert result.decoder_state.x_hat.dtype == result.loss.dtype == tf.float32
+  assert {result.decoder_state.x_hat.dtype, *(e.dtype for e in result.errors)} == {tf.float32}
   codes, _ = trainer.network.encode_step(x, None, None)
   assert codes.dtype == tf.float32 and set(np.unique(codes)) <= {-1, 1}
   before = arrays_of(trainer.network)
@@ -207,15 +296,21 @@ def test_mixed_precision_keeps_loss_binarizer_and_variables_float32(
 def test_stochastic_bits_are_drawn_in_training_only(images: np.ndarray) -> None:
   trainer = make_trainer(stochastic=True)
   x = trainer.network.to_x(images)
-  one, other = (trainer.first_iteration(x).loss for _ in range(2))
-  assert one != other
+  one, other = (trainer.first_iteration(x).b.numpy() for _ in range(2))
+  assert not np.array_equal(one, other)
   inference = [trainer(images, training=False).images.numpy() for _ in range(2)]
   np.testing.assert_allclose(*inference, atol=1e-5)
 
 
 def test_wrong_arguments_are_refused() -> None:
   network = RecurrentNetwork(RecurrentConfig(**_SIZES))
-  with pytest.raises(ValueError, match="loss"):
+  with pytest.raises(ConfigError, match="loss"):
     RecurrentTrainer(network, loss="l2")
+  for options in ({"rate": RateTerm(1, 1, 0)}, {"drawn": Drawn(0.5, 0.1)}):
+    with pytest.raises(ValueError, match="in decibels"):
+      RecurrentTrainer(network, loss="log_mse,l1", **options)
+  trainer = RecurrentTrainer(network, loss="log_mse", rate=RateTerm(1, 1, 0))
+  with pytest.raises(ValueError, match="an optimizer"):
+    trainer.prepare(tf.keras.optimizers.Adam())
   with pytest.raises(ValueError, match="ema"):
     RecurrentTrainer(network, ema=1.0)
