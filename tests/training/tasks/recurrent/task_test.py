@@ -69,9 +69,9 @@ def test_a_run_leaves_a_model_that_compresses(run: Run, photo: np.ndarray) -> No
   starts = [line.split("  ")[:2] for line in run.lines[1:]]
   assert starts == [
     ["step 2/4", "iterations 1"],
-    ["step 2/4", "validation PSNR by iteration"],
+    ["step 2/4", "validation PSNR, MS-SSIM by iteration"],
     ["step 4/4", "iterations 2"],
-    ["step 4/4", "validation PSNR by iteration"],
+    ["step 4/4", "validation PSNR, MS-SSIM by iteration"],
   ]
   assert len(run.warnings) == 1 and "notes.txt" in run.warnings[0]
   names = {path.name for path in run.folder.iterdir()}
