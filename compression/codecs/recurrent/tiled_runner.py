@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import numpy as np
+import tensorflow as tf
 
 from compression.codecs.recurrent.config import BLOCK
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.runner import Runner
-from compression.codecs.recurrent.tiling import Tile, Tiling, choose_tiling, tiles
+from compression.codecs.recurrent.tiling import Tiling, choose_tiling, tiles
 from compression.common.memory import return_large_blocks
 
 
@@ -43,10 +45,11 @@ class TiledRunner:
     """
     high, wide = (-(-side // BLOCK) for side in image.shape[:2])
     bits = np.empty([iterations, high, wide, self.config.bits], bool)
-    for tile in _run_one_by_one(high, wide, tiling):
-      layers = self._runner.encode(pad_to_blocks(image[tile.outer_pixels]), iterations)
-      for t, layer in enumerate(layers):
-        bits[t][tile.blocks] = layer.bits[tile.inner]
+    with _sparing_memory(tiling):
+      for tile in tiles(high, wide, tiling):
+        layers = self._runner.encode(pad_to_blocks(image[tile.outer_pixels]), iterations)
+        for t, layer in enumerate(layers):
+          bits[t][tile.blocks] = layer.bits[tile.inner]
     return bits
 
   def encode_and_decode(
@@ -79,27 +82,40 @@ class TiledRunner:
       return
     count, high, wide, _ = bits.shape
     images = np.empty([count, high * BLOCK, wide * BLOCK, 3], np.uint8)
-    for tile in _run_one_by_one(high, wide, tiling):
-      for image, state in zip(images, self._runner.decode(bits[(slice(None), *tile.outer)])):
-        image[tile.pixels] = self._runner.pixels(state)[tile.inner_pixels]
+    with _sparing_memory(tiling):
+      for tile in tiles(high, wide, tiling):
+        for image, state in zip(images, self._runner.decode(bits[(slice(None), *tile.outer)])):
+          image[tile.pixels] = self._runner.pixels(state)[tile.inner_pixels]
     yield from images
 
   def decode_last(self, bits: np.ndarray, tiling: Tiling) -> np.ndarray:
     """The image after the last iteration alone, uint8 [16 h, 16 w, 3]; arguments as `decode`'s."""
     _, high, wide, _ = bits.shape
     image = np.empty([high * BLOCK, wide * BLOCK, 3], np.uint8)
-    for tile in _run_one_by_one(high, wide, tiling):
-      for state in self._runner.decode(bits[(slice(None), *tile.outer)]):
-        last = state
-      image[tile.pixels] = self._runner.pixels(last)[tile.inner_pixels]
+    with _sparing_memory(tiling):
+      for tile in tiles(high, wide, tiling):
+        for state in self._runner.decode(bits[(slice(None), *tile.outer)]):
+          last = state
+        image[tile.pixels] = self._runner.pixels(last)[tile.inner_pixels]
     return image
 
 
-def _run_one_by_one(high: int, wide: int, tiling: Tiling) -> Iterator[Tile]:
-  """The tiles of an image; of each, the memory is to be there again for the next."""
-  if tiling.tile:
-    return_large_blocks()
-  return tiles(high, wide, tiling)
+@contextlib.contextmanager
+def _sparing_memory(tiling: Tiling) -> Iterator[None]:
+  """While tiles are run, large blocks go back when freed, and operations do not run side by side.
+
+  Each has all threads to itself. Without oneDNN a convolution packs all that its kernel sees, 0.8
+  GiB for a tile, and by default two of a step, of its input and of its state, do so at once. Where
+  there is a GPU steps are left as they are: it has memory of its own, and their parts on it and off
+  it wait for each other.
+  """
+  if not tiling.tile:
+    yield
+    return
+  return_large_blocks()
+  executor = "" if tf.config.list_logical_devices("GPU") else "SINGLE_THREADED_EXECUTOR"
+  with tf.experimental.function_executor_type(executor):
+    yield
 
 
 def pad_to_blocks(image: np.ndarray) -> np.ndarray:

@@ -7,7 +7,9 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from compression.codecs.recurrent.config import UNITS
 from compression.codecs.recurrent.runner import Runner
 from compression.codecs.recurrent.tiled_runner import TiledRunner, pad_to_blocks
 from compression.codecs.recurrent.tiling import Tiling
@@ -64,12 +66,32 @@ def test_each_tile_is_run_with_its_context(runner, model, image):
   assert_near_pixels(restored[:32, 32:64], expected[:32, 16:48])
 
 
-@pytest.mark.parametrize("tiling, count", [(WHOLE, 0), (CUT, 2)], ids=["whole", "cut"])
-def test_tiles_give_their_memory_back(runner, image, tiling, count):
-  path = "compression.codecs.recurrent.tiled_runner.return_large_blocks"
-  with mock.patch(path) as return_large_blocks:
-    runner.decode_last(runner.encode(image, 1, tiling), tiling)
+@pytest.mark.parametrize("tiling, count", [(WHOLE, 0), (CUT, 3)], ids=["whole", "cut"])
+def test_tiles_spare_memory(runner, image, tiling, count):
+  path, executors = "compression.codecs.recurrent.tiled_runner.return_large_blocks", []
+  choose = tf.experimental.function_executor_type
+
+  def choose_and_note(name):
+    executors.append(name)
+    return choose(name)
+
+  with (
+    mock.patch(path) as return_large_blocks,
+    mock.patch.object(tf.experimental, "function_executor_type", choose_and_note),
+  ):
+    bits = runner.encode(image, 1, tiling)
+    runner.decode_last(bits, tiling)
+    list(runner.decode(bits, tiling))
   assert return_large_blocks.call_count == count
+  if not tf.config.list_logical_devices("GPU"):
+    assert executors == ["SINGLE_THREADED_EXECUTOR"] * count
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_unit_runs_in_tiles(unit, small_model, image):
+  runner = TiledRunner(small_model(unit=unit, framework="residual_scaling"))
+  bits = runner.encode(image, 2, CUT)
+  assert runner.decode_last(bits, CUT).shape == (64, 80, 3)
 
 
 def test_the_last_image_is_that_of_all_iterations(runner, image, tiling):
