@@ -10,6 +10,11 @@ moment, the same command goes on from the last checkpoint. `tensorboard --logdir
 goes. An experiment file holds {"model": {...}, "training": {...}} with the flags' names as keys;
 flags have the last word. models/*/training/ has those of the released models.
 
+Files cost what an entropy coder leaves of the bits. This makes them a part of the loss:
+  --loss=log_mse:0.75,psnr_hvs:0.25,ms_ssim:0.35 --rate_weight=1.1 --rate_weight_last=0.65
+A model beside the networks estimates the bits; the coder that is shipped is trained afterwards, by
+compression.train_entropy. With --init, the validation says what was gained over its files.
+
 --distribution=multi_worker and parameter_server train with a group of processes: start this command
 for each, with the group and its place in TF_CONFIG.
   multi_worker: {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}.
@@ -64,6 +69,11 @@ _MODEL_FLAGS = (
     f"how many the model has (default {_MODEL_DEFAULTS.iterations})",
     lower_bound=1,
     upper_bound=MAX_ITERATIONS,
+  ),
+  flags.DEFINE_bool(
+    "use_bias",
+    None,
+    f"biases in every convolution, as in the paper (default {_MODEL_DEFAULTS.use_bias})",
   ),
 )
 

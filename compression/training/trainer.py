@@ -64,7 +64,8 @@ class Trainer(tf.keras.Model):
     self.network = network
     self.averaged = averaged
     self.ema = float(ema)
-    self.beside, self.averaged_beside = beside or (None, None)
+    self.beside: Any = beside and beside[0]
+    self.averaged_beside: Any = beside and beside[1]
     for mean, variable in self._pairs():
       mean.assign(variable)
     averaged.trainable = False

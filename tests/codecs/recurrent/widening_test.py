@@ -15,12 +15,14 @@ from compression.common.errors import ModelError
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("unit", ["lstm", "gru", "residual_gru"])
-@pytest.mark.parametrize("copies", [2, 3])
+@pytest.mark.parametrize(
+  ("old", "width", "had_bias"), [(2, 3, True), (1, 3, False), (2, 2, False)], ids=str
+)
 def test_the_wide_network_gives_what_the_narrow_one_does(
-  unit, framework, copies, small_model, image
+  unit, framework, old, width, had_bias, small_model, image
 ):
-  narrow = small_model(unit=unit, framework=framework, use_bias=True)
-  config = RecurrentConfig(unit, framework, copies / 32, iterations=3, use_bias=True)
+  narrow = small_model(unit=unit, framework=framework, width=old / 32, use_bias=had_bias)
+  config = RecurrentConfig(unit, framework, width / 32, iterations=3, use_bias=True)
   wide = RecurrentNetwork(config)
   weights.assign_weights(wide, widen(weights.arrays_of(narrow), narrow.config, config), "wide")
   states = {narrow: None, wide: None}
@@ -63,15 +65,17 @@ def test_damaged_weights_are_still_refused_by_name(small_model, damaged):
   [
     {"width": 0.125},
     {"width": 0.25},
-    {"width": 0.375},
     {"unit": "gru"},
     {"framework": "additive"},
     {"bits": 16},
-    {"use_bias": True},
+    {"pixel_range": 0.5},
   ],
 )
-def test_only_whole_multiples_of_the_same_architecture_can_be_had(other):
+def test_only_more_of_the_same_architecture_can_be_had(other):
   assert can_widen(RecurrentConfig(), RecurrentConfig(width=0.5, iterations=8))
+  assert can_widen(RecurrentConfig(), RecurrentConfig(width=11 / 32, use_bias=True))
+  assert can_widen(RecurrentConfig(), RecurrentConfig(use_bias=True))
+  assert not can_widen(RecurrentConfig(use_bias=True), RecurrentConfig(width=0.5))
   assert not can_widen(RecurrentConfig(), RecurrentConfig(**{"width": 0.5, **other}))
 
 

@@ -114,7 +114,9 @@ class TrainConfig(LoopConfig):
     "float32", "of the networks in training", choices=("float32", "mixed_bfloat16")
   )
   init: str = setting(
-    "", "a released model or a folder with the weights to start from; a narrower one is widened"
+    "",
+    "a released model or a folder with the weights to start from; a narrower one is widened, and"
+    " biases are added",
   )
 
   def __post_init__(self) -> None:

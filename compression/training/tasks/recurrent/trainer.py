@@ -121,11 +121,12 @@ class RecurrentTrainer(Trainer):
     beside = None
     if rate is not None:
       policies = (network.dtype_policy, "float32")
-      beside = tuple(RateModel(config.bits, config.iterations, dtype=each) for each in policies)
-      for model in beside:
-        model.build()
+      model, mean = (RateModel(config.bits, config.iterations, dtype=each) for each in policies)
+      model.build()
+      mean.build()
+      beside = model, mean
     super().__init__(network, averaged, ema, beside, **kwargs)
-    self.rate_optimizer: tf.keras.optimizers.Optimizer | None = None
+    self.rate_optimizer: Any = None
     self.distortion, self.rate, self.drawn = distortion, rate, drawn
     self.iterations = config.iterations
     shape = [MAX_ITERATIONS]
@@ -171,11 +172,14 @@ class RecurrentTrainer(Trainer):
   def measure(self, batch: tf.Tensor) -> tuple[tf.Tensor, Any]:
     errors, codes = self.iterate(self.network.to_x(batch))
     pixel_range = self.network.config.pixel_range
-    drawn = _drawn_of_replica(batch.shape[0], self.drawn.share) if self.drawn else None
-    of_photos = functools.partial(_mean_of_batch, rows=None if drawn is None else 1 - drawn)
+    drawn, photos = None, None
+    if self.drawn is not None:
+      drawn = _drawn_of_replica(batch.shape[0], self.drawn.share)
+      photos = 1 - drawn
+    of_photos = functools.partial(_mean_of_batch, rows=photos)
     losses = self.distortion.combine(errors, of_photos, pixel_range)
     squares = errors[self.distortion.needs.index(MSE)]
-    if drawn is not None:
+    if self.drawn is not None:
       own = decibels(squares / (2 * pixel_range) ** 2, _LEAST_DRAWN_SQUARE)
       weight = self.drawn.weight
       losses = (1 - weight) * losses + weight * _mean_of_batch(own, drawn)

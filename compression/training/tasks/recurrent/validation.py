@@ -163,7 +163,7 @@ def curve_of_files(codec: RecurrentCodec, images: Sequence[np.ndarray]) -> Curve
 
 
 def _quality(image: np.ndarray, reconstruction: np.ndarray) -> tuple[float, float]:
-  return psnr(image, reconstruction), ms_ssim(image, reconstruction)
+  return float(psnr(image, reconstruction)), float(ms_ssim(image, reconstruction))
 
 
 def _in_decibels(similarity: np.ndarray) -> np.ndarray:
