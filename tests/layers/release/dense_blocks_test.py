@@ -35,7 +35,7 @@ def test_bias_add(shape):
   layer, x = BiasAdd(), noise(*shape)
   np.testing.assert_array_equal(layer(x), x)
   layer.bias.assign([1, 2, 3])
-  np.testing.assert_array_equal(layer(x), x + np.float32([1, 2, 3]))
+  np.testing.assert_allclose(layer(x), x + np.float32([1, 2, 3]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (2, 6, 7, 3)])
