@@ -49,24 +49,24 @@ def markdown(table: Table) -> str:
 
 
 def settings_table(means: Sequence[Mean], kodak: bool) -> Table:
-  """All settings of one codec; those of a network beside the paper's points if these are Kodak's.
+  """All settings of one codec; those of a network beside the paper's curve if these are Kodak's.
 
-  The paper's points are at the nominal bits per pixel: it has no files.
+  The curve is read at the same bits per pixel, on the line between the paper's points around them.
+  Those are at nominal rates, before entropy coding: the paper has no files.
   """
   network = all(mean.nominal_bpp is not None for mean in means)
   beside = published.TODERICI_2017_KODAK if network and kodak else ()
-  rates = ["nominal bpp", "bpp", "saved"] if network else ["bpp"]
-  heads = ["iterations" if network else "setting", *rates, "PSNR dB", "MS-SSIM"]
+  heads = ["iterations" if network else "setting", "bpp", "PSNR dB", "MS-SSIM"]
   heads += ["paper PSNR dB", "paper MS-SSIM"] if beside else []
+  rates = [point.bpp for point in beside]
   rows = []
   for mean in means:
-    cells = [f"{mean.bpp:.3f}"]
-    if mean.nominal_bpp is not None:
-      cells = [f"{mean.nominal_bpp:.3f}", *cells, f"{1 - mean.bpp / mean.nominal_bpp:.1%}"]
-    cells = [f"{mean.setting:g}", *cells, f"{mean.psnr:.2f}", f"{mean.ms_ssim:.4f}"]
-    if beside:
-      paper = [point for point in beside if np.isclose(point.bpp, mean.nominal_bpp or 0)]
-      cells += [f"{paper[0].psnr:.2f}", f"{paper[0].ms_ssim:.4f}"] if paper else [NOTHING] * 2
+    cells = [f"{mean.setting:g}", f"{mean.bpp:.3f}", f"{mean.psnr:.2f}", f"{mean.ms_ssim:.4f}"]
+    if beside and rates[0] <= mean.bpp <= rates[-1]:
+      cells.append(f"{np.interp(mean.bpp, rates, [point.psnr for point in beside]):.2f}")
+      cells.append(f"{np.interp(mean.bpp, rates, [point.ms_ssim for point in beside]):.4f}")
+    elif beside:
+      cells += [NOTHING] * 2
     rows.append(cells)
   return Table(f"{means[0].codec}: all settings", heads, rows)
 
