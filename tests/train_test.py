@@ -18,17 +18,31 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from compression.training.callbacks import StopOnSignal
 from compression.training.console import Console
 from compression.training.loop import train
 from compression.training.tasks.recurrent.config import Experiment
 from compression.training.tasks.recurrent.task import RecurrentTask
 from tests import programs
-from tests.training.processes import assert_close, last_checkpoint, wait_for_checkpoint
+from tests.training.processes import assert_close, last_checkpoint, newest_checkpoint
 
 PROGRAM = "compression.train"
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _TINY = ("--width=0.03125", "--bits=8", "--iterations=2", "--batch_size=4")
+
+# The program, killed when it has made five steps.
+_KILLED = """
+import os, runpy, signal
+from compression.training.callbacks import StopOnSignal
+
+def kill(callback, step):
+  if step == 5:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+StopOnSignal.before_step = kill
+runpy.run_module("compression.train", run_name="__main__", alter_sys=True)
+"""
 
 
 @pytest.fixture
@@ -115,47 +129,49 @@ def run_on_terminal(*flags: str) -> tuple[int, str]:
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, images: str) -> None:
-  """Weights, averages, optimizer, schedule, curriculum, batches and random bits: all the same.
-
-  Half way the training step is traced anew, which leaves time enough to kill it.
-  """
+def test_a_killed_run_goes_on_as_if_nothing_had_been(
+  tmp_path: pathlib.Path, images: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  """Weights, averages, optimizer, schedule, curriculum, batches and random bits: all the same."""
   file = tmp_path / "experiment.json"
   file.write_text(json.dumps({"model": {"unit": "gru"}, "training": {"steps": 9, "seed": 3}}))
   flags = (
-    f"--config={file}", images, *_TINY, "--steps=60", "--checkpoint_steps=20",
-    "--curriculum=1:0.5,2:1", "--stochastic_binarizer", "--learning_rate=0.01",
+    f"--config={file}", images, *_TINY, "--steps=8", "--checkpoint_steps=4",
+    "--curriculum=1:0.75,2:1", "--stochastic_binarizer", "--learning_rate=0.01",
     images.replace("train", "validation"),
   )  # fmt: skip
-  killed = programs.start(PROGRAM, tmp_path, *flags, "--train_dir=cut")
-  wait_for_checkpoint(tmp_path / "cut", 20, killed)
-  killed.kill()
-  killed.communicate()
-  assert killed.returncode in (-signal.SIGKILL, 0)  # 0: it was at the end before
+  killed = subprocess.run(
+    [sys.executable, "-c", _KILLED, *flags, f"--train_dir={tmp_path}/cut"],
+    cwd=_ROOT,
+    capture_output=True,
+  )
+  assert killed.returncode == -signal.SIGKILL, killed.stderr
+  assert newest_checkpoint(tmp_path / "cut") == 4
 
   # The folder is all it needs; a second interruption, by SIGTERM, is saved at its step.
-  stopped = programs.start(PROGRAM, tmp_path, "--train_dir=cut")
-  wait_for_checkpoint(tmp_path / "cut", 40, stopped)
-  stopped.terminate()
-  output, errors = stopped.communicate()
-  assert errors == ""
-  if stopped.returncode:  # else it came to the end before the signal came to it
-    assert stopped.returncode == 128 + signal.SIGTERM
-    assert output.startswith("gru, one_shot, width 0.03125: ")
-    assert "; steps 20 to 60" in output and "stopped by SIGTERM; saved at step" in output
+  def terminate(callback: StopOnSignal, step: int) -> None:
+    if step == 5:  # have been made
+      os.kill(os.getpid(), signal.SIGTERM)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(StopOnSignal, "before_step", terminate)
+    status, out, err = programs.call(PROGRAM, tmp_path, "--train_dir=cut")
+  assert (status, err) == (128 + signal.SIGTERM, "")
+  assert out.startswith("gru, one_shot, width 0.03125: ") and "; steps 4 to 8\n" in out
+  assert out.endswith("stopped by SIGTERM; saved at step 6\n")
 
   status, text = run_on_terminal(f"--train_dir={tmp_path}/cut")
   assert status == 0, text
-  if stopped.returncode:
-    assert "100%|" in text and "60/60 [" in text and "iterations 2, loss 0." in text
-    assert "validation PSNR by iteration  1: " in text
+  assert "; steps 6 to 8" in text
+  assert "100%|" in text and "8/8 [" in text and "iterations 2, loss 0." in text
+  assert "validation PSNR, MS-SSIM by iteration  1: " in text
   for noise in ("Addons", "Epoch", "Warning", "Traceback"):
     assert noise not in text
 
   # Flags had the last word over the file; the run remembers both.
   saved = json.loads((tmp_path / "cut" / "train_config.json").read_text())
   assert saved["model"]["unit"] == "gru" and saved["model"]["bits"] == 8
-  assert saved["training"]["steps"] == 60 and saved["training"]["seed"] == 3
+  assert saved["training"]["steps"] == 8 and saved["training"]["seed"] == 3
 
   whole = Experiment.from_dict(saved)
   train(RecurrentTask(whole), tmp_path / "whole", Console(str, str))

@@ -13,9 +13,10 @@ from PIL import Image
 
 import compression
 from compression import metrics
-from tests import programs
+from tests import programs, shared
 
 _run = functools.partial(programs.run, "tools.compare_architectures")
+_call = functools.partial(programs.call, "tools.compare_architectures")
 _refuses = functools.partial(programs.refuses, "tools.compare_architectures")
 
 _SIZE = (176, 165)
@@ -37,9 +38,11 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @pytest.mark.slow
-def test_pairs_are_compared_and_others_are_added(folder: pathlib.Path) -> None:
+def test_pairs_are_compared_and_others_are_added(
+  folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
   flags = (*_FLAGS, "--frameworks=one_shot", "--steps=3")
-  status, out, err = _run(folder, *flags, "--units=lstm")
+  status, out, err = _run(folder, *flags, "--units=lstm", "--jobs=2")
   assert status == 0, err
   assert _names(out) == {"lstm-one_shot"}
   assert out == (folder / "out/table.md").read_text()
@@ -47,7 +50,8 @@ def test_pairs_are_compared_and_others_are_added(folder: pathlib.Path) -> None:
   assert saved["training"]["steps"] == 3  # the flag has the last word
   before = (folder / "out/results.csv").read_text()
 
-  status, out, err = _run(folder, *flags, "--units=lstm,gru", "--jobs=2")
+  shared.work_here(monkeypatch)
+  status, out, err = _call(folder, *flags, "--units=lstm,gru")
   assert status == 0, err
   assert err.count("has made 3 steps already") == 1
   assert _names(out) == {"lstm-one_shot", "gru-one_shot"}
