@@ -153,7 +153,9 @@ def test_the_package_carries_the_released_models(tmp_path):
   command = ["setup.py", "--quiet", "build", "--build-base", str(tmp_path)]
   subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True)
   built = tmp_path / "lib/compression"
-  for path in ROOT.glob("models/*/*"):
+  files = [*ROOT.glob("models/*/*"), *ROOT.glob("models/earlier/*/*")]
+  assert any("earlier" in path.parts for path in files)
+  for path in files:
     if path.suffix in (".json", ".npz", ".md"):
       assert (built / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
   modules = {path.relative_to(ROOT) for path in ROOT.glob("compression/**/*.py")}

@@ -11,9 +11,9 @@ import compression
 from compression.codecs import model_folders
 from compression.codecs.recurrent.codec import RecurrentCodec
 
-GREYS = [(value,) * 3 for value in (0, 1, 2, 37, 64, 100, *range(124, 132), 160, 200, 253, 254, 255)]
+_VALUES = (0, 1, 2, 37, 64, 100, *range(124, 132), 160, 200, 253, 254, 255)
+GREYS = [(value,) * 3 for value in _VALUES]
 CORNERS = list(itertools.product((0, 255), repeat=3))
-# On the other processors, whose roundings differ, a few tenths of a dB.
 LEAST_OF_GREYS, LEAST_OF_CORNERS = 45, 30
 
 MODELS = [model.name for model in model_folders.models()]

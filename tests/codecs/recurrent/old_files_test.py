@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import compression
+from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.formats import rnic
 from tests.near import assert_near_pixels
@@ -42,20 +43,27 @@ def data(name: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def load() -> Iterator[Callable[[str], RecurrentCodec]]:
-  """A released model, loaded when it is first needed."""
-  cached = functools.cache(compression.load)
+  """The codec of an id, released now or before, loaded when it is first needed."""
+
+  @functools.cache
+  def cached(model_id: str) -> RecurrentCodec:
+    return RecurrentCodec(folders.find_by_id(bytes.fromhex(model_id)))
+
   yield cached
   cached.cache_clear()
 
 
 @pytest.fixture
 def codec(facts: dict, load: Callable[[str], RecurrentCodec]) -> RecurrentCodec:
-  return load(facts["model"])
+  return load(facts["model_id"])
 
 
 def test_there_are_files_of_each_kind() -> None:
   assert {facts["model"] for facts in FACTS.values()} == {"residual_gru", "mobile"}
   assert {bool(facts["tile"]) for facts in FACTS.values()} == {True, False}
+  ids = {facts["model_id"] for facts in FACTS.values()}
+  models = [*model_folders.models(), *model_folders.earlier()]
+  assert ids == {folders.model_id(model).hex() for model in models}, "a model lacks a file"
   headers = [rnic.read_header((FILES / f"{name}.rnic").read_bytes()) for name in FACTS]
   assert {header.entropy_coder for header in headers} == set(rnic.ENTROPY_CODERS)
 

@@ -11,7 +11,6 @@ import sys
 import numpy as np
 import pytest
 
-from compression.codecs import model_folders
 from compression.codecs.recurrent import folders
 from compression.common.errors import (
   CompressionError,
@@ -185,7 +184,8 @@ except CompressionError as error:
 
 def test_where_tensorflow_is_not_installed_a_file_of_the_released_model_decodes(tmp_path):
   file = GOLDEN_FILES / "residual_gru_16.rnic"
-  folder = folders.entropy_coder_folder(model_folders.find())
+  model = folders.find_by_id(rnic.read_header(file.read_bytes()).model_id)
+  folder = folders.entropy_coder_folder(model)
   done = subprocess.run(
     [sys.executable, "-c", _DECODE, folder, file, tmp_path / "bits.npy"],
     capture_output=True,
