@@ -166,7 +166,8 @@ def make_trainer(
     assign_weights(network, _weights_of(init, experiment), init)
   rate_of_bits = rate_term(config)
   own = config.synthetic and Terms.parse(config.loss).in_decibels
-  drawn = Drawn(config.synthetic, config.synthetic_weight) if own else None
+  rows = is_drawn(config.batch_size, config.synthetic)
+  drawn = Drawn(rows, config.synthetic_weight) if own else None
   trainer = RecurrentTrainer(network, config.loss, config.ema, rate_of_bits, drawn)
   rate, matrices = rate_of(experiment), matrices_of(network)
   of_rate_model = None

@@ -26,7 +26,6 @@ from compression.codecs.recurrent.halves import States
 from compression.codecs.recurrent.network import DecoderState, RecurrentNetwork
 from compression.codecs.recurrent.weights import arrays_of, named_variables
 from compression.common.files import atomic_write
-from compression.datasets.drawn_tiles import is_drawn
 from compression.training.distortion import MSE, Distortion, decibels
 from compression.training.tasks.recurrent.config import MODEL
 from compression.training.tasks.recurrent.rate import RateTerm, bits_per_pixel
@@ -61,11 +60,11 @@ class Drawn(NamedTuple):
   decibels of its own, and not in the distortion of the photos.
 
   Attributes:
-    share: of the tiles of a batch.
+    rows: which tiles of a batch, on all devices together, they are: bool [N].
     weight: of the mean of their decibels in the distortion; the photos have the rest of 1.
   """
 
-  share: float
+  rows: np.ndarray
   weight: float
 
 
@@ -174,7 +173,7 @@ class RecurrentTrainer(Trainer):
     pixel_range = self.network.config.pixel_range
     drawn, photos = None, None
     if self.drawn is not None:
-      drawn = _drawn_of_replica(batch.shape[0], self.drawn.share)
+      drawn = _of_replica(self.drawn.rows)
       photos = 1 - drawn
     of_photos = functools.partial(_mean_of_batch, rows=photos)
     losses = self.distortion.combine(errors, of_photos, pixel_range)
@@ -283,9 +282,8 @@ def _mean_of_batch(values: tf.Tensor, rows: tf.Tensor | None = None) -> tf.Tenso
   return total / tf.maximum(count, 1.0)
 
 
-def _drawn_of_replica(tiles: int, share: float) -> tf.Tensor:
-  """1 for the drawn ones of the tiles of this device, float32 [N]."""
+def _of_replica(rows: np.ndarray) -> tf.Tensor:
+  """1 for the tiles of this device that are among those of a batch, float32 [N]."""
   context = tf.distribute.get_replica_context()
-  count = context.num_replicas_in_sync
-  rows = is_drawn(tiles * count, share).reshape(count, tiles).astype(np.float32)
-  return tf.gather(tf.constant(rows), context.replica_id_in_sync_group)
+  parts = rows.reshape(context.num_replicas_in_sync, -1).astype(np.float32)
+  return tf.gather(tf.constant(parts), context.replica_id_in_sync_group)

@@ -154,7 +154,7 @@ def test_loss_is_the_mean_over_elements_and_iterations(loss: str, images: np.nda
 
 
 def test_bits_are_paid_for_and_drawn_tiles_count_by_themselves(photo: np.ndarray) -> None:
-  rate, drawn = RateTerm(1.5, 0.5, ramp=4), Drawn(0.25, 0.2)
+  rate, drawn = RateTerm(1.5, 0.5, ramp=4), Drawn(np.array([False, False, True, False]), 0.2)
   trainer = make_trainer(loss="log_mse:0.5,psnr_hvs:0.5", rate=rate, drawn=drawn, iterations=2)
   images = np.stack([photo[top : top + 32, 200:248] for top in range(0, 128, 32)])
   images[2] = 127  # which is the drawn one of four
@@ -306,7 +306,7 @@ def test_wrong_arguments_are_refused() -> None:
   network = RecurrentNetwork(RecurrentConfig(**_SIZES))
   with pytest.raises(ConfigError, match="loss"):
     RecurrentTrainer(network, loss="l2")
-  for options in ({"rate": RateTerm(1, 1, 0)}, {"drawn": Drawn(0.5, 0.1)}):
+  for options in ({"rate": RateTerm(1, 1, 0)}, {"drawn": Drawn(np.ones(2, bool), 0.1)}):
     with pytest.raises(ValueError, match="in decibels"):
       RecurrentTrainer(network, loss="log_mse,l1", **options)
   trainer = RecurrentTrainer(network, loss="log_mse", rate=RateTerm(1, 1, 0))
