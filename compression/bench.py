@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from absl import flags
 from compression.codecs import model_folders, registry
 from compression.codecs.base import show
 from compression.codecs.recurrent import timing as network_timing
-from compression.common import program, timing
+from compression.common import memory, program, timing
 from compression.common.errors import ImageError
 
 if TYPE_CHECKING:
@@ -146,8 +145,7 @@ def main(argv: list[str]) -> None:
   photos = _photos()
   _print_start_up()  # first: what this process does later would slow the others down
   _print_codec(codec, photos)
-  memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
-  print(f"peak memory {memory:.2f} GiB")
+  print(f"peak memory {memory.peak_bytes() / 2**30:.2f} GiB")
 
   from compression.codecs.recurrent.codec import RecurrentCodec
 

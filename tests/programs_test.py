@@ -72,10 +72,11 @@ def test_help_names_every_flag_and_needs_no_tensorflow(path: str, tmp_path: path
 # Compresses and decompresses a photo of 2.2 megapixels. Prints how many tiles it takes, the peak of
 # this process, and what it has at its end, in KiB; glibc adds its own statistics.
 _TILES = """
-import ctypes, sys
+import ctypes, resource, sys
 import numpy as np
 import compression
 from compression.codecs.recurrent.tiling import Tiling, tiles
+from compression.common.memory import peak_bytes
 from compression.formats import rnic
 from compression.metrics import psnr
 
@@ -86,9 +87,9 @@ assert float(psnr(image, codec.decompress(data))) > 23
 header = rnic.read_header(data)
 tiling = Tiling(header.tile, header.halo)
 print(len(list(tiles(header.blocks_high, header.blocks_wide, tiling))))
-with open("/proc/self/status") as file:  # ru_maxrss begins with that of the process that forked
-  lines = dict(line.split(":", 1) for line in file)
-print(lines["VmHWM"].split()[0], lines["VmRSS"].split()[0])
+print(peak_bytes() // 1024)
+with open("/proc/self/statm") as file:
+  print(int(file.read().split()[1]) * resource.getpagesize() // 1024)
 ctypes.CDLL(None).malloc_stats()
 """
 

@@ -1,11 +1,14 @@
-"""What is freed is the system's again."""
+"""What is freed is the system's again; a peak is that of this process."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from compression.common import memory
 
 # How many MiB the process has less after freeing 9 blocks of 20. That one of 30 was freed before is
 # what leads glibc to keep smaller ones.
@@ -35,3 +38,12 @@ def test_large_blocks_that_were_freed_are_the_systems() -> None:
     )
     freed[wish] = float(done.stdout)
   assert freed["return"] > 170 and freed["return"] >= freed["keep"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_the_peak_is_not_that_of_the_process_which_started_this_one() -> None:
+  code = "from compression.common import memory; print(memory.peak_bytes())"
+  large = np.ones(500 * 2**20, np.uint8)
+  run = [sys.executable, "-c", code]
+  done = subprocess.run(run, capture_output=True, text=True, check=True)
+  assert 2**20 < int(done.stdout) < large.nbytes < memory.peak_bytes()
