@@ -1,4 +1,4 @@
-"""What a codec is: the contract that programs, evaluations and reports are written against.
+"""The contract of codecs, which programs, evaluations and reports are written against.
 
     class Mine(Codec):
       name = "mine"                      # in --model=, --codecs=, tables and plots
@@ -27,7 +27,7 @@ class MissingCodecError(CompressionError):
 
 
 class Options(NamedTuple):
-  """What programs let a user choose beside the setting; a codec takes what it has a choice of.
+  """The choices of a user beside the setting; a codec takes those that it has.
 
   Attributes:
     precision: of networks, "float32" or "mixed_bfloat16".
@@ -41,7 +41,7 @@ class Options(NamedTuple):
 
 
 class Description(NamedTuple):
-  """What a file says about itself, without being decoded.
+  """A file as it tells of itself, without being decoded.
 
   Attributes:
     height, width: of the image.
@@ -102,7 +102,7 @@ class Codec(abc.ABC):
     return False
 
   def describe(self, data: bytes) -> Description:
-    """What `info` shows of a file; raises FormatError."""
+    """Reads what `info` shows of a file; raises FormatError."""
     height, width, _ = self.decompress(data).shape
     return Description(height, width, [])
 
@@ -199,7 +199,7 @@ class ProgressiveCodec(Codec):
     """The image, uint8 [H, W, 3], at each setting that the file holds, worst first."""
 
   def damage(self, data: bytes) -> str | None:
-    """What a file lacks that `decompress` can do without, in one line; None if it is whole."""
+    """Says in one line what a file lacks that `decompress` can do without; None if it is whole."""
     return None
 
   def steps(self, image: np.ndarray) -> Iterator[Step]:
@@ -215,7 +215,7 @@ def show(setting: float) -> str:
 
 
 def default_setting(codec: Codec) -> float:
-  """What a program uses if nobody says."""
+  """The setting that a program uses if nobody says."""
   if codec.default_setting is not None:
     return codec.default_setting
   return codec.settings[len(codec.settings) // 2]

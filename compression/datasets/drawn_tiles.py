@@ -7,10 +7,11 @@ this is a picture, too.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from compression.datasets.record_source import RecordSource
+from compression.datasets.tiles import TileSource
 
 _TEXT, _LINES, _PLAIN = 0.25, 0.5, 0.7
 """Up to this share of the drawn tiles are text; then line art; then plain; the rest has a mask."""
@@ -23,17 +24,6 @@ _NEXT_TO_MIDDLE = 4  # grey values away from it
 _LETTERS = "aeinorstuldcmpghbvfwykxjqzAEIRSTNB0123456789.,:;()+-=/%#@&"
 _FONT_SIZES = (9, 32)
 _LINE_WIDTHS = (1, 5)
-
-
-class Photos(Protocol):
-  """A source of tiles, uint8 [N, p, p, 3], such as TileSource and RecordSource."""
-
-  batch_size: int
-  shape: tuple[int, int, int]
-  dtype: type
-
-  def batch(self, step: int, begin: int = 0, end: int | None = None) -> np.ndarray:
-    """Tiles begin .. end - 1 of batch number `step`."""
 
 
 class WithDrawnTiles:
@@ -50,13 +40,9 @@ class WithDrawnTiles:
     batch_size, shape, dtype: those of `photos`.
   """
 
-  def __init__(self, photos: Photos, share: float, seed: int = 0):
+  def __init__(self, photos: TileSource | RecordSource, share: float, seed: int = 0):
     self.photos, self.seed = photos, seed
-    self.batch_size, self.shape, self.dtype = (
-      photos.batch_size,
-      photos.shape,
-      photos.dtype,
-    )
+    self.batch_size, self.shape, self.dtype = photos.batch_size, photos.shape, photos.dtype
     self._drawn = is_drawn(photos.batch_size, share)
 
   def batch(self, step: int, begin: int = 0, end: int | None = None) -> np.ndarray:
@@ -150,10 +136,7 @@ def _lines(random: np.random.Generator, side: int, background: np.ndarray) -> np
     elif kind == 3:
       draw.ellipse(box, outline=ink, width=width)
     else:
-      draw.rectangle(
-        [box[0], box[1], (box[0] + box[2]) // 2, (box[1] + box[3]) // 2],
-        fill=ink,
-      )
+      draw.rectangle([box[0], box[1], (box[0] + box[2]) // 2, (box[1] + box[3]) // 2], fill=ink)
   return np.asarray(page)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from compression.evaluation.points import Point, cell
 from compression.metrics import published
+from compression.metrics.ms_ssim import decibels
 
 MEANS_FILE = "means.csv"
 
@@ -68,11 +69,6 @@ class Curve(NamedTuple):
   name: str
   bpp: tuple[float, ...]
   quality: tuple[float, ...]
-
-
-def decibels(ms_ssim: float) -> float:
-  """-10 log10(1 - MS-SSIM), in which differences near 1 show; infinity for 1."""
-  return float("inf") if ms_ssim >= 1 else float(-10 * np.log10(1 - ms_ssim))
 
 
 def _as_it_is(value: float) -> float:

@@ -55,6 +55,19 @@ def ms_ssim(original: Any, compared: Any) -> float | np.ndarray:
   return of_one(original, compared)
 
 
+def decibels(similarity: Any) -> Any:
+  """-10 log10(1 - MS-SSIM), in which differences near 1 show; infinity for 1.
+
+  Args:
+    similarity: a float or an array, at most 1.
+
+  Returns: a float or an array of that shape.
+  """
+  with np.errstate(divide="ignore"):
+    result = -10 * np.log10(np.maximum(1 - np.asarray(similarity), 0))
+  return result if result.ndim else float(result)
+
+
 def scale_weights(side: int) -> tuple[float, ...]:
   """The exponents for an image whose shorter side is `side` >= MIN_SIDE, one for each scale."""
   scales = 1

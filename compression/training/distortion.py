@@ -33,9 +33,7 @@ LEAST_SQUARE = 1e-9
 """What is added to mean squares of pixels in 0..1, so that what is equal has 90 dB."""
 
 _LEAST_DISSIMILARITY = 1e-6
-_LEAST_CONTRAST = (
-  1e-4  # below it, a scale of MS-SSIM has no gradient: a power of it would have none
-)
+_LEAST_CONTRAST = 1e-4  # of a scale of MS-SSIM: below, it has no gradient, as its power has none
 _C1, _C2 = 0.01**2, 0.03**2
 _WINDOW, _SIGMA = 11, 1.5
 
@@ -96,13 +94,14 @@ class Distortion(NamedTuple):
 
     Args:
       x: originals, float32 [N, H, W, 3] in -pixel_range..pixel_range; at least 11 a side for
-        ms_ssim, multiples of 8 for psnr_
+        ms_ssim, multiples of 8 for psnr_hvs.
       y: reconstructions, float32 [N, H, W, 3].
       pixel_range: of the pixels.
 
     Returns: float32 [N] for each of `needs`.
     """
     residual = x - y
+    pair = [(image + pixel_range) / (2 * pixel_range) for image in (x, y)]
     measured = []
     for name in self.needs:
       if name == L1:
@@ -111,15 +110,11 @@ class Distortion(NamedTuple):
         measured.append(tf.reduce_mean(tf.square(residual), [1, 2, 3]))
       else:
         of = ms_ssim if name == MS_SSIM else hvs_square
-        pair = ((image + pixel_range) / (2 * pixel_range) for image in (x, y))
         measured.append(of(*pair))
     return tuple(measured)
 
   def combine(
-    self,
-    errors: Sequence[tf.Tensor],
-    mean: Callable[[tf.Tensor], tf.Tensor],
-    pixel_range: float,
+    self, errors: Sequence[tf.Tensor], mean: Callable[[tf.Tensor], tf.Tensor], pixel_range: float
   ) -> tf.Tensor:
     """The distortion of a batch.
 

@@ -1,4 +1,4 @@
-"""What a loss is made of, as its users write it: a sum of named terms.
+"""Losses as their users write them: sums of named terms.
 
     Terms.parse("log_mse:0.75,psnr_hvs:0.25,ms_ssim:0.35")
 

@@ -8,7 +8,8 @@ import io
 import pytest
 
 from compression.evaluation import means as means_lib
-from compression.evaluation.means import MEASURES, MS_SSIM_DB, PSNR, PSNR_HVS, decibels, means
+from compression.evaluation.means import MEASURES, MS_SSIM_DB, PSNR, PSNR_HVS, means
+from compression.metrics.ms_ssim import decibels
 from tests.evaluation.examples import KODAK, curve, network
 
 POINTS = [

@@ -9,7 +9,7 @@ from skimage import data
 
 from compression.common.errors import ImageError
 from compression.metrics import ms_ssim
-from compression.metrics.ms_ssim import WEIGHTS, scale_weights
+from compression.metrics.ms_ssim import WEIGHTS, decibels, scale_weights
 
 PHOTO = data.chelsea()
 
@@ -17,6 +17,12 @@ PHOTO = data.chelsea()
 def noisy(image: np.ndarray, seed: int = 0, strength: int = 20) -> np.ndarray:
   noise = np.random.default_rng(seed).integers(-strength, strength + 1, image.shape)
   return np.clip(image.astype(int) + noise, 0, 255).astype(np.uint8)
+
+
+def test_decibels_of_many_are_those_of_each():
+  values = np.array([[0.0, 0.9], [0.999, 1.0]])
+  np.testing.assert_allclose(decibels(values), [[0, 10], [30, np.inf]])
+  assert isinstance(decibels(0.5), float)
 
 
 def test_large_images_give_tensorflows_number():

@@ -20,8 +20,7 @@ def test_only_sums_of_decibels_are_in_decibels(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-  "text",
-  ["", "l2", "l1,", "l1:", "l1:x", "l1:0", "l1:-1", "l1:nan", "l1:inf", "l1,l1:2", "l1:1:2"],
+  "text", ["", "l2", "l1,", "l1:", "l1:x", "l1:0", "l1:-1", "l1:nan", "l1:inf", "l1,l1:2", "l1:1:2"]
 )
 def test_what_is_no_sum_is_refused_with_the_names(text: str) -> None:
   with pytest.raises(ConfigError, match="of l1, mse, log_mse, ms_ssim, psnr_hvs: "):

@@ -1,4 +1,4 @@
-"""What bits cost in training: the weight of the estimated rate, by iteration and over the steps.
+"""The cost of bits in training: the weight of the estimated rate, by iteration and over the steps.
 
     L = mean_t [ D_t + alpha_t s_t bpp_t ],   s_t = 6 (0.105 t bits / 32)^-0.65
 
@@ -21,10 +21,7 @@ FIRST_FALLING = 6
 """The iteration after which the weight begins to fall."""
 
 _BPP_OF_ITERATION = 0.105  # with 32 bits a block, of which the coder saves a sixth
-_SLOPE, _POWER = (
-  6,
-  -0.65,
-)  # dB for a bit per pixel at 1 bpp, and how it falls with the rate
+_SLOPE, _POWER = 6, -0.65  # dB for a bit per pixel at 1 bpp, and how it falls with the rate
 _BEGIN = 1e-4
 """The share of the weight at the first step; not zero, as the entropy model's gradient is divided
 by it."""

@@ -25,7 +25,8 @@ import tensorflow as tf
 from compression.common import masks
 from compression.layers.recurrent_cell import REGISTRATION
 
-_HIDDEN, _UNITS = 192, 256
+_HIDDEN = 192
+_UNITS = 256  # at most: as many for each group of bits
 _BEFORE = 6  # iterations that are seen one by one
 _NEAR = 5  # the side of what is seen of the same iteration
 _BITS_OF_GROUP = 2
@@ -50,20 +51,16 @@ class RateModel(tf.keras.layers.Layer):
     # What sums up the logarithms has to be float32; the products are of the policy's type.
     super().__init__(name=name, autocast=False, **kwargs)
     self.bits, self.iterations = int(bits), int(iterations)
-    groups = max(1, self.bits // _BITS_OF_GROUP)
-    bit, unit = (np.arange(count) * groups // count for count in (self.bits, _UNITS))
+    of_group = _UNITS // (self.bits // _BITS_OF_GROUP)
+    self._units = self.bits // _BITS_OF_GROUP * of_group
     # A unit of group g sees the groups before g; a bit of group g the units up to g.
-    self._unit_mask = (bit[:, np.newaxis] < unit).astype(np.float32)
-    self._bit_mask = (unit[:, np.newaxis] <= bit).astype(np.float32)
-    self._own_mask = (bit[:, np.newaxis] < bit).astype(np.float32)
+    self._unit_mask = _groups(self.bits, self._units, _BITS_OF_GROUP, of_group, strict=True)
+    self._bit_mask = _groups(self._units, self.bits, of_group, _BITS_OF_GROUP, strict=False)
+    self._own_mask = _groups(self.bits, self.bits, _BITS_OF_GROUP, _BITS_OF_GROUP, strict=True)
     self._near_mask = masks.raster_scan((_NEAR, _NEAR), strict=True)
 
   def get_config(self) -> dict[str, Any]:
-    return {
-      **super().get_config(),
-      "bits": self.bits,
-      "iterations": self.iterations,
-    }
+    return {**super().get_config(), "bits": self.bits, "iterations": self.iterations}
 
   def build(self, input_shape: Any = None) -> None:
     bits, ones, zeros = self.bits, "ones", "zeros"
@@ -75,11 +72,11 @@ class RateModel(tf.keras.layers.Layer):
     self.shift = self.add_weight("shift", [self.iterations, _HIDDEN], initializer=zeros)
     self.hidden = self._kernel("hidden", [_HIDDEN, _HIDDEN])
     self.hidden_bias = self.add_weight("hidden_bias", [_HIDDEN], initializer=zeros)
-    self.unit_hidden = self._kernel("unit_hidden", [_HIDDEN, _UNITS])
-    self.unit_bits = self._kernel("unit_bits", [bits, _UNITS])
-    self.unit_bias = self.add_weight("unit_bias", [_UNITS], initializer=zeros)
+    self.unit_hidden = self._kernel("unit_hidden", [_HIDDEN, self._units])
+    self.unit_bits = self._kernel("unit_bits", [bits, self._units])
+    self.unit_bias = self.add_weight("unit_bias", [self._units], initializer=zeros)
     self.logit_hidden = self._kernel("logit_hidden", [_HIDDEN, bits], _SMALL)
-    self.logit_units = self._kernel("logit_units", [_UNITS, bits], _SMALL)
+    self.logit_units = self._kernel("logit_units", [self._units, bits], _SMALL)
     self.logit_bits = self.add_weight(
       "logit_bits", [self.iterations, bits, bits], initializer=zeros
     )
@@ -137,6 +134,13 @@ class RateModel(tf.keras.layers.Layer):
       total += layer
       means.append(total / tf.cast(number, codes.dtype))
     return tf.concat([*shifted, tf.concat(means, 0)], -1)
+
+
+def _groups(
+  depth_in: int, depth_out: int, group_in: int, group_out: int, strict: bool
+) -> np.ndarray:
+  """The mask of a 1x1 kernel between groups of depths: float32 [depth_in, depth_out]."""
+  return masks.group_raster_scan((1, 1), depth_in, depth_out, group_in, group_out, strict)[0, 0]
 
 
 def _conv(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

@@ -10,7 +10,6 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from compression.codecs import model_folders
 from compression.codecs.recurrent import folders, widening
@@ -64,7 +63,7 @@ class RecurrentTask(Task):
     count = is_drawn(config.batch_size, config.synthetic).sum()
     return drawn, f"{content}, {count} of {config.batch_size} tiles drawn"
 
-  def _photos(self, warn: Say) -> tuple[Source, str]:
+  def _photos(self, warn: Say) -> tuple[TileSource | RecordSource, str]:
     config = self.experiment.training
     if config.train_records:
       files = shards.find(config.train_records)
@@ -119,7 +118,7 @@ class SetIterations(StepCallback):
 
 
 def _curve_of_init(init: str, crops: Sequence[np.ndarray], warn: Say) -> Curve | None:
-  """That of the files of the model which a run started from, if its bits are entropy-coded."""
+  """Measures the files of the model which a run started from, if its bits are entropy-coded."""
   if not init:
     return None
   try:
@@ -140,7 +139,7 @@ def rate_of(experiment: Experiment) -> WarmUpCosine:
 
 
 def rate_term(training: TrainConfig) -> RateTerm | None:
-  """What bits cost in a training, if anything."""
+  """The cost of bits in a training, if they have one."""
   if not training.rate_weight:
     return None
   last = training.rate_weight_last or training.rate_weight
@@ -165,16 +164,15 @@ def make_trainer(
   if init:
     assign_weights(network, _weights_of(init, experiment), init)
   rate_of_bits = rate_term(config)
-  own = config.synthetic and Terms.parse(config.loss).in_decibels
-  rows = is_drawn(config.batch_size, config.synthetic)
-  drawn = Drawn(rows, config.synthetic_weight) if own else None
+  drawn = None
+  if config.synthetic and Terms.parse(config.loss).in_decibels:
+    drawn = Drawn(is_drawn(config.batch_size, config.synthetic), config.synthetic_weight)
   trainer = RecurrentTrainer(network, config.loss, config.ema, rate_of_bits, drawn)
   rate, matrices = rate_of(experiment), matrices_of(network)
   of_rate_model = None
   if rate_of_bits is not None:
-    of_rate_model = tf.keras.optimizers.Adam(
-      WarmUpCosine(config.rate_learning_rate, config.steps, constant_share=0.0)
-    )
+    falling = WarmUpCosine(config.rate_learning_rate, config.steps, constant_share=0.0)
+    of_rate_model = make_optimizer("adam", falling, epsilon=1e-7, clip_norm=0.0)
   trainer.prepare(
     make_optimizer(config.optimizer, rate, config.epsilon, config.clip_norm, matrices),
     of_rate_model,

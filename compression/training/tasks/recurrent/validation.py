@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +16,7 @@ from compression.common.errors import ImageError
 from compression.formats import rnic
 from compression.images.photos import read_photo
 from compression.metrics import CurveError, bd_rate, ms_ssim, psnr
+from compression.metrics.ms_ssim import decibels
 from compression.training.callbacks import Plan, StepCallback
 from compression.training.console import Say
 from compression.training.tasks.recurrent.rate import bits_per_pixel
@@ -24,7 +25,7 @@ _SHOWN_ITERATIONS = (1, 2, 4, 8, 16)
 _CROPS = 8
 _CROP_SIDE = 256
 _WHITE = 255
-_LEAST_DISSIMILARITY = 1e-9  # of images that are equal
+_MOST_SIMILAR = 1 - 1e-9  # MS-SSIM that has decibels
 
 
 class Curve(NamedTuple):
@@ -54,12 +55,16 @@ class Curve(NamedTuple):
     """
     return (
       bd_rate(anchor.bpp, anchor.psnr, self.bpp, self.psnr),
-      bd_rate(anchor.bpp, _in_decibels(anchor.ms_ssim), self.bpp, _in_decibels(self.ms_ssim)),
+      bd_rate(anchor.bpp, anchor.similarity(), self.bpp, self.similarity()),
     )
+
+  def similarity(self) -> Any:
+    """MS-SSIM in decibels, [T]; finite where images are equal."""
+    return decibels(np.minimum(self.ms_ssim, _MOST_SIMILAR))
 
 
 class Validate(StepCallback):
-  """What each iteration gives, and a grid of images, with the averaged weights at each checkpoint.
+  """Measures each iteration, and draws a grid of images, with the averaged weights at checkpoints.
 
   The path is that of `compress` and `decompress`: rounded to pixels, the binarizer without draws.
   PSNR and MS-SSIM are means over the images; so are the bits, if the trainer estimates them. With
@@ -164,10 +169,6 @@ def curve_of_files(codec: RecurrentCodec, images: Sequence[np.ndarray]) -> Curve
 
 def _quality(image: np.ndarray, reconstruction: np.ndarray) -> tuple[float, float]:
   return float(psnr(image, reconstruction)), float(ms_ssim(image, reconstruction))
-
-
-def _in_decibels(similarity: np.ndarray) -> np.ndarray:
-  return -10 * np.log10(np.maximum(1 - similarity, _LEAST_DISSIMILARITY))
 
 
 def image_grid(columns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:

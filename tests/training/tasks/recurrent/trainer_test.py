@@ -220,7 +220,7 @@ def test_the_rate_model_has_an_average_and_is_checkpointed(
 
 
 @pytest.mark.parametrize(("unit", "framework"), PAIRS[:2])
-def test_other_units_and_framework_is_trained_for_the_bytes(
+def test_units_and_frameworks_are_trained_for_the_bytes(
   unit: str, framework: str, images: np.ndarray
 ) -> None:
   loss = "log_mse:0.75,psnr_hvs:0.25,ms_ssim:0.35"
