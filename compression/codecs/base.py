@@ -30,7 +30,7 @@ class Options(NamedTuple):
   """What programs let a user choose beside the setting; a codec takes what it has a choice of.
 
   Attributes:
-    precision: of networks, "float32" or "mixed_bfloat16".
+    precision: of networks, "float32" or "mixed_bfloat16"; or "int8", of those that decode alone.
     threads: of libraries; 0 for all. Networks take those of their process.
     entropy_coder: of the bits of a recurrent network, "learned" or "none"; None for the best.
   """
