@@ -5,7 +5,7 @@ from setuptools import find_packages, setup
 # Sample photographs: what the demo compresses, and what the tests look at.
 PHOTOS = ["scikit-image>=0.24,<0.27"]
 
-# Runs the decoder that is exported for phones.
+# Runs the decoder in 8 bits, and what is exported for phones.
 TFLITE = ["ai-edge-litert>=1.0.1"]
 
 # The protocols of TensorFlow Serving: the server, and the gRPC client.
@@ -35,8 +35,8 @@ setup(
     "compression.reporting": ["*.html", "*.css", "*.js"],
     "compression.models": [
       f"{folder}/{files}"
-      for folder in ("*", "*/entropy_coder", "earlier/*", "earlier/*/entropy_coder")
-      for files in ("config.json", "*.npz", "README.md")
+      for folder in ("*", "*/entropy_coder", "*/int8", "earlier/*", "earlier/*/entropy_coder")
+      for files in ("config.json", "*.npz", "decoder.json", "*.tflite", "README.md")
     ],
   },
   install_requires=[

@@ -3,6 +3,7 @@
   python -m compression.decompress photo.rnic [more.rnic photo.dct ...]
   python -m compression.decompress photo.rnic --iterations=4
   python -m compression.decompress photo.rnic --all_iterations     photo_01.png, photo_02.png, ...
+  python -m compression.decompress photo.rnic --precision=int8     in about half the time
   python -m compression.decompress - < photo.rnic > photo.png
 
 The codec and the model are those that the file was made with. A progressive file that was cut short
@@ -38,7 +39,7 @@ _MODEL = flags.DEFINE_string(
   None,
   "a released model, a folder, another codec, FILE.py:CLASS (default: what the file was made with)",
 )
-_PRECISION = jobs.define_precision_flag()
+_PRECISION = jobs.define_precision_flag(decoding=True)
 _OUTPUTS = jobs.define_output_flags()
 _STRICT = flags.DEFINE_bool("strict", False, "refuse a file that is cut short")
 

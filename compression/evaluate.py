@@ -43,7 +43,7 @@ _CODECS = flags.DEFINE_list(
   "instead of --model: names of codecs, folders of models, FILE.py:CLASS; a name that does not"
   " exist is answered with all that do",
 )
-_PRECISION = jobs.define_precision_flag()
+_PRECISION = jobs.define_precision_flag(decoding=True)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "the folder of all results; made if need be")
 _CSV = flags.DEFINE_string("csv", None, "without --output_dir: a file for the rows")
 _JOBS = flags.DEFINE_integer("jobs", 1, "photos at a time, each in a process of its own", 1, 1024)

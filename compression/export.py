@@ -3,10 +3,12 @@
   python -m compression.export --export_dir=export
   python -m compression.export --model=run/model --export_dir=export --overwrite
   python -m compression.export --export_dir=export --format=all --photos='photos/*.jpg'
+  python -m compression.export --model=run/model --format=int8 --photos='photos/*.jpg'
 
 The folder appears when all of it is there. `compression/exporting/saved_model.py` describes the
 signatures of the two SavedModels, `export/encoder/1` and `export/decoder/1`; `tflite.py` beside it
-the files in `export/tflite`.
+the files in `export/tflite`. `--format=int8` goes into the folder of the model: it is what
+`decompress --precision=int8` decodes with, and belongs to the weights that the model has now.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from compression.codecs import model_folders
+from compression.codecs.recurrent import litert
 from compression.common import files, program
 from compression.common.errors import ConfigError
 from compression.exporting import EXPORTED, INT8, TFLITE_FOLDER, VARIANTS
@@ -31,15 +34,17 @@ ranges hardly change with more, and the time it takes does."""
 
 
 _FORMATS = ("saved_model", "tflite")
-_CHOICES = (*_FORMATS, "all")
+_CHOICES = (*_FORMATS, "all", litert.PRECISION)
 
 _MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
-_EXPORT_DIR = flags.DEFINE_string("export_dir", None, "the folder to write; made if need be")
+_EXPORT_DIR = flags.DEFINE_string(
+  "export_dir", None, "the folder to write; made if need be (int8: always that of the model)"
+)
 _FORMAT = flags.DEFINE_string("format", _CHOICES[0], f"what to write: {', '.join(_CHOICES)}")
 _PHOTOS = flags.DEFINE_string(
   "photos",
   None,
-  "a pattern of photos, or a folder: int8 fits its ranges to some of them",
+  "a pattern of photos, or a folder: int8 and dynamic are fitted to some of them",
 )
 _VARIANTS = flags.DEFINE_list(
   "variants", None, "of TFLite files, some of float32,float16,dynamic,int8; int8 needs --photos"
@@ -48,6 +53,9 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace an export that exist
 
 
 def main(argv: list[str]) -> None:
+  if _FORMAT.value == litert.PRECISION:
+    _export_int8(argv)
+    return
   (target,) = program.require(argv, _EXPORT_DIR)
   if _FORMAT.value not in _CHOICES:
     known = ", ".join(_CHOICES)
@@ -71,6 +79,24 @@ def main(argv: list[str]) -> None:
       tflite.export(codec, folder, variants, _crops(photos))
     lines = list(_describe(folder, pathlib.Path(target)))
   print("\n".join(lines))
+
+
+def _export_int8(argv: list[str]) -> None:
+  """Puts the decoder of --precision=int8 beside the weights that it is made of."""
+  program.require(argv, _PHOTOS)
+  if _EXPORT_DIR.value is not None or _VARIANTS.value is not None:
+    raise program.UsageError("--format=int8 goes into the folder of --model, with no variants")
+  photos = _chosen_photos()
+  target = model_folders.find(_MODEL.value).folder / litert.FOLDER
+  program.end_cleanly_when_terminated()
+  names = (litert.NETWORKS, litert.DESCRIPTION)
+  with files.atomic_folder(target, _OVERWRITE.value, names) as folder:
+    from compression.codecs.recurrent.codec import load
+    from compression.exporting import tflite
+
+    tflite.export_int8(load(_MODEL.value), folder, _crops(photos))
+    size = sum(file.stat().st_size for file in folder.iterdir())
+  print(f"{target}: {size} bytes")
 
 
 def _chosen_photos() -> list[str]:

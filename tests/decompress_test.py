@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from compression.codecs import registry
+from compression.codecs.recurrent import litert
 from compression.formats import rnic
 from compression.metrics import psnr
 from tests import programs, shared
@@ -116,6 +118,43 @@ def test_all_iterations_are_files_and_the_later_the_better(
   status, out, err = _decompress(folder, "photo.rnic", "--iterations=2", "--output=two.png")
   assert (status, err) == (0, "") and "2 of 6 iterations" in out
   assert_near_pixels(_pixels(folder / "two.png"), _pixels(folder / "out" / names[1]))
+
+
+def test_int8_gives_nearly_the_same_pixels(folder: pathlib.Path, small_photo: np.ndarray) -> None:
+  flags = ["photo.rnic", "--precision=int8"]
+  status, out, err = _decompress(folder, *flags, "--all_iterations", "--output_dir=out")
+  assert (status, err) == (0, "") and len(out.splitlines()) == ITERATIONS
+  status, out, err = _decompress(folder, *flags, "--iterations=4", "--output=4.png")
+  assert (status, err) == (0, "") and " 93x65 pixels, 4 of 6 iterations, " in out
+  assert_near_pixels(_pixels(folder / "4.png"), _pixels(folder / "out/photo_04.png"))
+  exact = list(shared.mobile().progressive((folder / "photo.rnic").read_bytes()))
+  for number, expected in enumerate(exact, 1):
+    found = _pixels(folder / f"out/photo_{number:02d}.png")
+    # On a photo of some blocks; on larger ones it is some hundredths.
+    assert psnr(small_photo, found) > psnr(small_photo, expected) - 0.2
+  assert (found != expected).any(), "int8 was not used"
+
+
+def test_int8_without_its_decoder_is_one_line(
+  folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  model = pathlib.Path(shutil.copytree(shared.mobile().folder, folder / "mine"))
+  flags = ["photo.rnic", "--model=mine", "--precision=int8"]
+  (model / "int8/decoder.json").write_text("{}")
+  _refuses(folder, "mine/int8/decoder.json: is damaged: ", *flags)
+  shutil.rmtree(model / "int8")
+  message = "mine: has no decoder in int8; python -m compression.export --format=int8 makes one"
+  _refuses(folder, message, *flags)
+  monkeypatch.setattr(litert, "_RUNTIME", "no_such_runtime")
+  registry._opened.cache_clear()  # it may know the model already
+  message = "photo.rnic: int8 needs LiteRT, which is not installed: it is in the package"
+  _refuses(folder, message, "photo.rnic", "--precision=int8")
+
+
+def test_the_help_names_the_precisions(folder: pathlib.Path) -> None:
+  status, out, _ = _decompress(folder, "--help")
+  assert status == 0 and "<float32|mixed_bfloat16|int8>" in out
+  _refuses(folder, "--precision=int4", "photo.rnic", "--precision=int4", status=2)
 
 
 def test_a_cut_file_warns_and_a_damaged_one_is_refused(folder: pathlib.Path, data: bytes) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import compression
 from compression.exporting import VARIANTS
 from tests import programs
 from tests.exporting.examples import save_small_model
@@ -70,6 +71,34 @@ def test_all_formats_are_exported_and_kept_until_another_export_is_whole(
     "some/export/tflite/decoder_float16.tflite",
   ]
   assert os.listdir(export) == ["tflite"]
+
+
+def test_int8_goes_into_the_folder_of_the_model(
+  tmp_path: pathlib.Path, model: pathlib.Path
+) -> None:
+  shutil.copytree(model, tmp_path / "own")
+  before = set(os.listdir(model))
+  noise = np.random.default_rng(1).integers(0, 256, [40, 50, 3], np.uint8)
+  Image.fromarray(noise).save(tmp_path / "a.png")
+  flags = ["--model=own", "--format=int8"]
+  _fails(tmp_path, "--photos is missing", *flags, status=2)
+  _fails(tmp_path, "gone.png: no such file", *flags, "--photos=gone.png")
+  where = "--format=int8 goes into the folder of --model"
+  _fails(tmp_path, where, *flags, "--photos=a.png", "--export_dir=export", status=2)
+  _fails(tmp_path, where, *flags, "--photos=a.png", "--variants=dynamic", status=2)
+  status, out, err = _export(tmp_path, *flags, "--photos=a.png")
+  assert (status, err) == (0, "")
+  assert set(os.listdir(tmp_path / "own")) == {*before, "int8"}
+  sizes = [file.stat().st_size for file in (tmp_path / "own/int8").iterdir()]
+  assert out == f"own/int8: {sum(sizes)} bytes\n"
+  codec = compression.load(tmp_path / "own", "int8")
+  assert codec.decompress(codec.compress(noise, 2)).shape == noise.shape
+
+  _fails(tmp_path, "own/int8: exists already", *flags, "--photos=a.png")
+  status, _, err = _export(tmp_path, *flags, "--photos=a.png", "--overwrite")
+  assert (status, err) == (0, "")
+  (tmp_path / "own/int8/notes").touch()
+  _fails(tmp_path, "int8: holds notes, and so is not", *flags, "--photos=a.png", "--overwrite")
 
 
 def test_what_is_wrong_is_one_line(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
@@ -160,6 +189,7 @@ def test_the_help_names_the_formats(tmp_path: pathlib.Path) -> None:
     "--format",
     "saved_model",
     "tflite",
+    "int8",
     "--photos",
     "--overwrite",
   ):

@@ -26,11 +26,16 @@ for cached in (_released, registry._opened, runner._codec):
   atexit.register(cached.cache_clear)  # else TensorFlow complains while it is taken apart
 
 
-def mobile() -> RecurrentCodec:
-  """The smaller of the released models."""
-  codec = _released("mobile", Options())
+def released(name: str, precision: str = "float32") -> RecurrentCodec:
+  """One of the released models."""
+  codec = _released(name, Options(precision))
   assert isinstance(codec, RecurrentCodec)
   return codec
+
+
+def mobile() -> RecurrentCodec:
+  """The smaller of them."""
+  return released("mobile")
 
 
 def share_models(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,7 @@ def main(argv: list[str]) -> None:
 
   from tqdm import tqdm
 
+  from compression.codecs.recurrent import litert
   from compression.codecs.recurrent.codec import load
   from compression.exporting import tflite, tflite_player
   from compression.images.photos import read_photo
@@ -66,10 +67,10 @@ def main(argv: list[str]) -> None:
   for name in tqdm(names, unit="photo", disable=not sys.stderr.isatty()):
     image = read_photo(name).image
     bits = codec.encode(image)
-    zeros = tflite.zero_states(states, *bits.shape[1:3])
+    zeros = litert.zero_states(states, *bits.shape[1:3])
     model.append(_play(image, codec.decode(bits))[1])
     for file, step in steps.items():
-      found[file].append(_play(image, tflite_player.play(step, bits, zeros)))
+      found[file].append(_play(image, litert.play(step, bits, zeros)))
   print(_table(model, found))
 
 

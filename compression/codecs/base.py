@@ -30,7 +30,7 @@ class Options(NamedTuple):
   """The choices of a user beside the setting; a codec takes those that it has.
 
   Attributes:
-    precision: of networks, "float32" or "mixed_bfloat16".
+    precision: of networks, "float32" or "mixed_bfloat16"; or "int8", of those that decode alone.
     threads: of libraries; 0 for all. Networks take those of their process.
     entropy_coder: of the bits of a recurrent network, "learned" or "none"; None for the best.
   """

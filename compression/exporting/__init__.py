@@ -9,7 +9,8 @@
         checks.py                       what is refused, and in which words
         warmup.py                       the requests that a server runs before the first one
     <export_dir>/tflite                 tflite.py: TensorFlow Lite decoders, for phones;
-                                        tflite_player.py runs them
+                                        eight_bits.py rounds weights, tflite_player.py runs
+                                        them
 
 benchmark.py measures what is exported. Everything in a graph is a core TensorFlow operation.
 """
@@ -19,7 +20,10 @@ TFLITE_FOLDER = "tflite"
 EXPORTED = ("encoder", "decoder", TFLITE_FOLDER)
 """What an export folder holds; `--overwrite` replaces no folder in which there is anything else."""
 
-INT8 = "int8"
-"""The variant of TensorFlow Lite files that is made with the help of photos."""
+DYNAMIC = "dynamic"
+"""The variant of TensorFlow Lite files that loses less if it is made with the help of photos."""
 
-VARIANTS = ("float32", "float16", "dynamic", INT8)
+INT8 = "int8"
+"""The variant that cannot be made without."""
+
+VARIANTS = ("float32", "float16", DYNAMIC, INT8)

@@ -20,6 +20,8 @@ from compression.common.timing import measure
 from compression.exporting import TFLITE_FOLDER
 
 PYTHON_API, SAVED_MODEL = "Python API", "SavedModel"
+PYTHON_API_INT8 = "Python API, int8"
+"""Where the model has such a decoder; the others are those of the export."""
 
 
 def seconds(
@@ -65,6 +67,7 @@ def _decoders(
 ) -> dict[str, Callable[[], Any]]:
   import tensorflow as tf
 
+  from compression.codecs.recurrent import litert
   from compression.codecs.recurrent.codec import load
   from compression.exporting import packing, tflite, tflite_player
 
@@ -76,7 +79,10 @@ def _decoders(
     PYTHON_API: lambda: list(codec.decode(bits)),
     SAVED_MODEL: lambda: saved(codes=codes, shape=shape)["image"].numpy(),
   }
-  zeros = tflite.zero_states(tflite.DecoderStep(codec).states, *bits.shape[1:3])
+  if litert.stands_in(codec.folder):
+    int8 = load(model, litert.PRECISION)
+    decoders[PYTHON_API_INT8] = lambda: list(int8.decode(bits))
+  zeros = litert.zero_states(tflite.DecoderStep(codec).states, *bits.shape[1:3])
   for file in sorted((folder / TFLITE_FOLDER).glob("*.tflite")):
     step = tflite_player.load(file, threads)
     decoders[file.stem] = functools.partial(_play, step, bits, zeros)
@@ -84,6 +90,6 @@ def _decoders(
 
 
 def _play(step: Any, bits: np.ndarray, zeros: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-  from compression.exporting import tflite_player
+  from compression.codecs.recurrent import litert
 
-  return list(tflite_player.play(step, bits, zeros))
+  return list(litert.play(step, bits, zeros))

@@ -2,7 +2,8 @@
 
     tflite/decoder_float32.tflite    the decoder as it is
            decoder_float16.tflite    its weights in half the bytes
-           decoder_dynamic.tflite    weights in 8 bits, and the maps while convolutions read them
+           decoder_dynamic.tflite    weights in 8 bits, and the maps while convolutions read them:
+                                     eight_bits.py
            decoder_int8.tflite       everything in 8 bits, for processors that have nothing else
            decoder.json              what a program must know to run them
            entropy_coder/            what decodes the bits of files, if the model has one
@@ -14,55 +15,38 @@ Each has one signature, `decode_step`, in builtin operations:
 
 and every state of `decoder.json`, float32 [1, ceil(16 h / stride), ceil(16 w / stride), depth], in
 and out under the same name: zeros at the first iteration, then what came out at the one before. h
-and w are any.
+and w are any. `export_int8` keeps the third one with the model, where `decompress` finds it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import pathlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from compression.codecs.recurrent import litert
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import BLOCK
 from compression.codecs.recurrent.folders import ENTROPY_CODER_FOLDER
 from compression.codecs.recurrent.frameworks import Additive, ResidualScaling
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
+from compression.codecs.recurrent.litert import SIGNATURE, State, zero_states
 from compression.codecs.recurrent.network import RecurrentNetwork
+from compression.common import native
 from compression.common.errors import OutputError
-from compression.exporting import INT8, TFLITE_FOLDER
-from compression.exporting.tflite_player import SIGNATURE
+from compression.exporting import DYNAMIC, INT8, TFLITE_FOLDER, eight_bits
 from compression.layers import GainEstimator
 from compression.layers.gain_estimator import GAIN_BLOCK
 
 DESCRIPTION = "decoder.json"
 
-_STDERR = 2
-"""Its file descriptor."""
-
 _X_HAT, _EXCESS_GAIN = "x_hat", "excess_gain"
-
-
-class State(NamedTuple):
-  """What one iteration leaves to the next.
-
-  Attributes:
-    name: of the input, and of the output.
-    stride: pixels of the image along each side of one place.
-    depth: values at each place.
-  """
-
-  name: str
-  stride: int
-  depth: int
 
 
 def file_name(variant: str) -> str:
@@ -80,8 +64,8 @@ def export(
   Args:
     codec: the model; the files carry its id.
     variants: of `exporting.VARIANTS`.
-    photos: uint8 [H, W, 3] of one size, what INT8 finds the ranges of its numbers on; others need
-      none.
+    photos: uint8 [H, W, 3] of one size, what INT8 finds the ranges of its numbers on; DYNAMIC
+      loses less with some, and others need none.
 
   Raises:
     OutputError: if it cannot be written.
@@ -90,19 +74,50 @@ def export(
   step = DecoderStep(codec)
   try:
     target.mkdir()
-    with tempfile.TemporaryDirectory() as saved:
-      tf.saved_model.save(step, saved, {SIGNATURE: step.decode_step})
-      for variant in variants:
-        converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[SIGNATURE])
-        _choose(converter, variant, lambda: _examples(codec, step, photos))
-        with _native_silence():
-          content = converter.convert()
-        (target / file_name(variant)).write_bytes(content)
+    for variant, content in _contents(codec, step, variants, photos):
+      (target / file_name(variant)).write_bytes(content)
     (target / DESCRIPTION).write_text(json.dumps(_description(codec, step.states), indent=2) + "\n")
     if codec.coder_folder is not None:
       shutil.copytree(codec.coder_folder, target / ENTROPY_CODER_FOLDER)
   except OSError as error:
     raise OutputError(f"{target}: cannot be written: {error}") from error
+
+
+def export_int8(codec: RecurrentCodec, folder: pathlib.Path, photos: Sequence[np.ndarray]) -> None:
+  """Writes what `litert.LiteDecoder` reads into the folder: DYNAMIC, fitted to photos.
+
+  Raises:
+    OutputError: if it cannot be written.
+  """
+  step = DecoderStep(codec)
+  ((_, content),) = _contents(codec, step, [DYNAMIC], photos)
+  try:
+    (folder / litert.NETWORKS).write_bytes(content)
+    text = litert.describe(codec.model_id, content, step.states)
+    (folder / litert.DESCRIPTION).write_text(text)
+  except OSError as error:
+    raise OutputError(f"{folder}: cannot be written: {error}") from error
+
+
+def _contents(
+  codec: RecurrentCodec, step: DecoderStep, variants: Sequence[str], photos: Sequence[np.ndarray]
+) -> Iterator[tuple[str, bytes]]:
+  """The files of these variants."""
+
+  def examples() -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
+    return _examples(codec, step, photos)
+
+  with tempfile.TemporaryDirectory() as saved:
+    tf.saved_model.save(step, saved, {SIGNATURE: step.decode_step})
+    for variant in variants:
+      converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[SIGNATURE])
+      _choose(converter, variant, examples)
+      with native.silence():
+        content = converter.convert()
+      if variant == DYNAMIC:
+        moments = eight_bits.measure(content, examples()) if photos else None
+        content = eight_bits.convert(content, moments)
+      yield variant, content
 
 
 class DecoderStep(tf.Module):
@@ -151,16 +166,6 @@ class DecoderStep(tf.Module):
     )
 
 
-def zero_states(states: Sequence[State], high: int, wide: int) -> dict[str, np.ndarray]:
-  """The states before the first iteration of an image of so many blocks, by name."""
-  return {
-    state.name: np.zeros(
-      [1, *(-(-BLOCK * side // state.stride) for side in (high, wide)), state.depth], np.float32
-    )
-    for state in states
-  }
-
-
 def _copy(model: RecurrentNetwork) -> RecurrentNetwork:
   """The same decoder in float32, in the form that loses least when it is rounded."""
   copy = RecurrentNetwork(model.config)
@@ -192,7 +197,7 @@ def _held(gain: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
 
 def _choose(converter: Any, variant: str, examples: Callable[[], Iterator[Any]]) -> None:
   """Sets the options of a variant; `examples` gives inputs for INT8."""
-  if variant == "float32":
+  if variant in ("float32", DYNAMIC):
     return
   converter.optimizations = [tf.lite.Optimize.DEFAULT]
   if variant == "float16":
@@ -204,19 +209,6 @@ def _choose(converter: Any, variant: str, examples: Callable[[], Iterator[Any]])
       tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
       tf.lite.OpsSet.TFLITE_BUILTINS,
     ]
-
-
-@contextlib.contextmanager
-def _native_silence() -> Iterator[None]:
-  """Without what the converter's C++ prints to stderr; its errors come as exceptions."""
-  saved, nowhere = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
-  try:
-    os.dup2(nowhere, _STDERR)
-    yield
-  finally:
-    os.dup2(saved, _STDERR)
-    os.close(saved)
-    os.close(nowhere)
 
 
 def _examples(

@@ -7,7 +7,7 @@ import hashlib
 import os
 import pathlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +15,13 @@ import numpy as np
 from compression.codecs import model_folders
 from compression.codecs.base import Description, ModelCodec, Options, ProgressiveCodec, Step
 from compression.codecs.model_folders import Model
-from compression.codecs.recurrent import folders
+from compression.codecs.recurrent import folders, litert
 from compression.codecs.recurrent import tiling as tiling_lib
 from compression.codecs.recurrent.config import BLOCK, DEFAULT_ITERATIONS, RecurrentConfig
 from compression.codecs.recurrent.tiling import Tiling
 from compression.codecs.registry import register_models
 from compression.common.errors import FormatError, ModelError, RangeError
+from compression.entropy import range_decoder
 from compression.entropy.bits import EntropyCoder, PackedBits, learned
 from compression.formats import rnic
 from compression.images.photos import check_image
@@ -95,13 +96,25 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
     return f"<RecurrentCodec {self.name} {self.model_id.hex()}>"
 
   def configure(self, options: Options) -> None:
-    """Takes the precision of the networks, and the entropy coder of `compress`."""
+    """Takes the precision of the networks, and the entropy coder of `compress`.
+
+    In int8 only images are decoded: the networks that make bits stay as they are, in float32.
+
+    Raises:
+      ModelError: if the model has no decoder in int8.
+      MissingCodecError: if what runs it is not installed.
+    """
+    if options.precision == litert.PRECISION:
+      litert.check(self.folder)
     self._options = options
 
   @property
   def identity(self) -> str:  # type: ignore[override]  # reading the weights takes time
     """A digest of the folder's files, and the precision."""
-    return f"files {_fingerprint(self.folder)}, {self._options.precision}"
+    parts = [self.folder, self.folder / folders.ENTROPY_CODER_FOLDER]
+    if self._in_int8:
+      parts.append(self.folder / litert.FOLDER)
+    return f"files {_fingerprint(self.folder, parts)}, {self._options.precision}"
 
   @functools.cached_property
   def model_id(self) -> bytes:
@@ -119,7 +132,8 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
     from compression.codecs.recurrent.network import RecurrentNetwork
 
     arrays = weights.read_weights(self.folder)
-    network = RecurrentNetwork(self.config, dtype=self._options.precision)
+    dtype = "float32" if self._in_int8 else self._options.precision
+    network = RecurrentNetwork(self.config, dtype=dtype)
     weights.assign_weights(network, arrays, str(self.folder))
     return network
 
@@ -129,14 +143,29 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
 
     return TiledRunner(self.network)
 
+  @property
+  def _in_int8(self) -> bool:
+    return self._options.precision == litert.PRECISION
+
+  @functools.cached_property
+  def _decoder(self) -> TiledRunner | litert.LiteDecoder:
+    """What makes images of bits."""
+    return litert.LiteDecoder(self.folder, self.model_id) if self._in_int8 else self._runner
+
   def load(self) -> None:
-    """Reads the weights and builds the networks."""
-    self._runner  # noqa: B018  # made when it is first asked for
+    """Reads the weights and builds the networks: those that decode."""
+    self._decoder  # noqa: B018  # made when it is first asked for
 
   @functools.cached_property
   def _learned(self) -> learned.LearnedCoder:
     assert self.coder_folder is not None
     return learned.load(self.coder_folder)
+
+  @functools.cached_property
+  def _learned_decoder(self) -> learned.LearnedCoder:
+    """The same without TensorFlow: it decodes the same bits, in no more time."""
+    assert self.coder_folder is not None
+    return learned.load(self.coder_folder, range_decoder)
 
   # Bytes.
 
@@ -186,13 +215,13 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
     contents, tiling = self._open(data, iterations)
     if contents.damage is not None:
       warnings.warn(contents.damage, stacklevel=2)
-    image = self._runner.decode_last(self._bits(contents), tiling)
+    image = self._decoder.decode_last(self._bits(contents), tiling)
     return _cropped(image, contents)
 
   def progressive(self, data: bytes) -> Iterator[np.ndarray]:
     """The image after each layer, uint8 [H, W, 3], worst first; raises as `decompress`."""
     contents, tiling = self._open(data, None)
-    for image in self._runner.decode(self._bits(contents), tiling):
+    for image in self._decoder.decode(self._bits(contents), tiling):
       yield _cropped(image, contents)
 
   def steps(self, image: np.ndarray) -> Iterator[Step]:
@@ -292,10 +321,15 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
       bits: bool [T, h, w, bits].
     """
     _, high, wide, _ = bits.shape
-    return self._runner.decode(bits, self._runner.tiling(high * BLOCK, wide * BLOCK))
+    tiling = tiling_lib.choose_tiling(high * BLOCK, wide * BLOCK, self.config.width)
+    return self._decoder.decode(bits, tiling)
 
-  def entropy_coder(self, name: str | None = None) -> EntropyCoder:
-    """The coder of that name; None for that of `configure`, else the best there is.
+  def entropy_coder(self, name: str | None = None, decode_only: bool = False) -> EntropyCoder:
+    """The coder of that name.
+
+    Args:
+      name: None for that of `configure`, else the best there is.
+      decode_only: one that does so without TensorFlow, and does not encode.
 
     Raises:
       ModelError: if the model has none.
@@ -311,7 +345,7 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
       raise ModelError(f"entropy coder {name!r} is unknown; known: {known}")
     if self.coder_folder is None:
       raise ModelError(f"model {self.name} has no entropy coder; use 'none'")
-    return self._learned
+    return self._learned_decoder if decode_only else self._learned
 
   # Inside.
 
@@ -329,7 +363,7 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
 
   def _tiling(self, image: np.ndarray) -> Tiling:
     height, width, _ = image.shape
-    return self._runner.tiling(height, width)
+    return tiling_lib.choose_tiling(height, width, self.config.width)
 
   def _header(
     self, image: np.ndarray, layers: int, tiling: Tiling, coder: EntropyCoder
@@ -384,7 +418,8 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
 
   def _coder_of(self, header: rnic.Header) -> EntropyCoder:
     """The entropy coder that a file was made with; raises ModelError if it is not here."""
-    coder = self.entropy_coder(rnic.ENTROPY_CODERS[header.entropy_coder])
+    name = rnic.ENTROPY_CODERS[header.entropy_coder]
+    coder = self.entropy_coder(name, decode_only=self._in_int8)
     if coder.tables_id != header.tables_id:
       raise ModelError(
         f"made with version {header.tables_id:04x} of the entropy coder of {self.name};"
@@ -411,8 +446,7 @@ def load(
 
   Args:
     name_or_dir: the model.
-    precision: float32, or mixed_bfloat16, which is faster where the processor has bfloat16
-      instructions and loses a little quality. Files do not depend on it: each decodes with both.
+    precision: as of `compression.load`.
 
   Raises:
     ModelError: if there is no such model, it is of another codec, or it is damaged.
@@ -427,10 +461,9 @@ def load(
   return codec
 
 
-def _fingerprint(folder: pathlib.Path) -> str:
-  """Of all that coding depends on: configuration, weights, entropy coder."""
+def _fingerprint(folder: pathlib.Path, parts: Sequence[pathlib.Path]) -> str:
+  """Of all that coding depends on, in these parts of the folder: configuration, weights, coder."""
   digest = hashlib.sha256()
-  parts = (folder, folder / folders.ENTROPY_CODER_FOLDER)
   for file in sorted(
     file for part in parts for kind in ("json", "npz") for file in part.glob(f"*.{kind}")
   ):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from compression.codecs.recurrent.config import BLOCK
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.runner import Runner
-from compression.codecs.recurrent.tiling import Tiling, choose_tiling, tiles
+from compression.codecs.recurrent.tiling import Tiling, run_tiles, tiles
 from compression.common.memory import return_large_blocks
 
 
@@ -28,10 +28,6 @@ class TiledRunner:
   def __init__(self, model: RecurrentNetwork):
     self.config = model.config
     self._runner = Runner(model)
-
-  def tiling(self, height: int, width: int) -> Tiling:
-    """How an image of so many pixels is to be cut."""
-    return choose_tiling(height, width, self.config.width)
 
   def encode(self, image: np.ndarray, iterations: int, tiling: Tiling) -> np.ndarray:
     """The bits of an image.
@@ -77,27 +73,24 @@ class TiledRunner:
       tiling: how the image was cut; the images of all iterations are held if it was.
     """
     if not tiling.tile:
-      for state in self._runner.decode(bits):
-        yield self._runner.pixels(state)
+      yield from self._images(bits)
       return
-    count, high, wide, _ = bits.shape
-    images = np.empty([count, high * BLOCK, wide * BLOCK, 3], np.uint8)
     with _sparing_memory(tiling):
-      for tile in tiles(high, wide, tiling):
-        for image, state in zip(images, self._runner.decode(bits[(slice(None), *tile.outer)])):
-          image[tile.pixels] = self._runner.pixels(state)[tile.inner_pixels]
+      images = run_tiles(self._images, len(bits), bits, tiling)
     yield from images
 
   def decode_last(self, bits: np.ndarray, tiling: Tiling) -> np.ndarray:
     """The image after the last iteration alone, uint8 [16 h, 16 w, 3]; arguments as `decode`'s."""
-    _, high, wide, _ = bits.shape
-    image = np.empty([high * BLOCK, wide * BLOCK, 3], np.uint8)
     with _sparing_memory(tiling):
-      for tile in tiles(high, wide, tiling):
-        for state in self._runner.decode(bits[(slice(None), *tile.outer)]):
-          last = state
-        image[tile.pixels] = self._runner.pixels(last)[tile.inner_pixels]
-    return image
+      return run_tiles(self._last_image, 1, bits, tiling)[0]
+
+  def _images(self, bits: np.ndarray) -> Iterator[np.ndarray]:
+    return map(self._runner.pixels, self._runner.decode(bits))
+
+  def _last_image(self, bits: np.ndarray) -> Iterator[np.ndarray]:
+    for state in self._runner.decode(bits):
+      last = state
+    yield self._runner.pixels(last)
 
 
 @contextlib.contextmanager

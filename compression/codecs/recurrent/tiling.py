@@ -8,8 +8,10 @@ that there are no seams. Sizes here count blocks.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
+
+import numpy as np
 
 from compression.codecs.recurrent.config import BLOCK
 
@@ -104,3 +106,25 @@ def tiles(blocks_high: int, blocks_wide: int, tiling: Tiling) -> Iterator[Tile]:
       right = min(left + side, blocks_wide)
       outer_columns = slice(max(0, left - halo), min(blocks_wide, right + halo))
       yield Tile((slice(top, bottom), slice(left, right)), (outer_rows, outer_columns))
+
+
+def run_tiles(
+  decode: Callable[[np.ndarray], Iterable[np.ndarray]],
+  count: int,
+  bits: np.ndarray,
+  tiling: Tiling,
+) -> np.ndarray:
+  """Images whose tiles are decoded one after the other, uint8 [count, 16 h, 16 w, 3].
+
+  Args:
+    decode: of the bits of a tile, its images.
+    count: how many there are.
+    bits: bool [T, h, w, bits], of the whole image.
+    tiling: how it was cut.
+  """
+  _, high, wide, _ = bits.shape
+  images = np.empty([count, high * BLOCK, wide * BLOCK, 3], np.uint8)
+  for tile in tiles(high, wide, tiling):
+    for image, decoded in zip(images, decode(bits[(slice(None), *tile.outer)])):
+      image[tile.pixels] = decoded[tile.inner_pixels]
+  return images

@@ -14,6 +14,7 @@ from compression.codecs.recurrent.tiling import (
   choose_tiling,
   memory_bytes,
   run_pixels,
+  run_tiles,
   tiles,
 )
 
@@ -70,6 +71,22 @@ def test_an_image_that_is_not_cut_is_one_tile(high, wide, halo):
 def test_tiles_come_row_by_row():
   corners = [tuple(side.start for side in tile.blocks) for tile in tiles(5, 7, Tiling(3, 1))]
   assert corners == [(0, 0), (0, 3), (0, 6), (3, 0), (3, 3), (3, 6)]
+
+
+def enlarged(bits):
+  """Of each iteration: 100 where the first bit of a block is set, and a number for it."""
+  for number, layer in enumerate(bits):
+    plane = np.where(layer[..., 0], 100 + number, number).astype(np.uint8)
+    yield np.kron(plane[..., np.newaxis], np.ones([BLOCK, BLOCK, 3], np.uint8))
+
+
+@given(blocks.filter(lambda side: side < 9), blocks.filter(lambda side: side < 9), tilings)
+def test_tiles_are_put_where_they_belong(high, wide, tiling):
+  bits = np.random.default_rng(high).random([3, high, wide, 2]) < 0.5
+  whole = np.stack(list(enlarged(bits)))
+  np.testing.assert_array_equal(run_tiles(enlarged, 3, bits, tiling), whole)
+  last = run_tiles(lambda part: list(enlarged(part))[-1:], 1, bits, tiling)
+  np.testing.assert_array_equal(last, whole[-1:])
 
 
 # Which tiling
