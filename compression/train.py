@@ -37,7 +37,13 @@ from typing import Any
 
 from absl import flags
 
-from compression.codecs.recurrent.config import FRAMEWORKS, MAX_ITERATIONS, UNITS, RecurrentConfig
+from compression.codecs.recurrent.config import (
+  FRAMEWORKS,
+  MAX_ITERATIONS,
+  MAX_PRIMING,
+  UNITS,
+  RecurrentConfig,
+)
 from compression.common import program
 from compression.common.errors import ConfigError
 from compression.training import console
@@ -74,6 +80,14 @@ _MODEL_FLAGS = (
     "use_bias",
     None,
     f"biases in every convolution, as in the paper (default {_MODEL_DEFAULTS.use_bias})",
+  ),
+  flags.DEFINE_integer(
+    "priming",
+    None,
+    "steps of encoder and decoder before the first code counts, as in Johnston et al. 2018 (default"
+    f" {_MODEL_DEFAULTS.priming})",
+    lower_bound=0,
+    upper_bound=MAX_PRIMING,
   ),
 )
 

@@ -39,7 +39,7 @@ from compression.codecs.recurrent.halves import IMAGE_DEPTH
 from compression.codecs.recurrent.litert import SIGNATURE, State, zero_states
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.common import native
-from compression.common.errors import OutputError
+from compression.common.errors import ModelError, OutputError
 from compression.exporting import DYNAMIC, INT8, TFLITE_FOLDER, eight_bits
 from compression.layers import GainEstimator
 from compression.layers.gain_estimator import GAIN_BLOCK
@@ -121,10 +121,16 @@ def _contents(
 
 
 class DecoderStep(tf.Module):
-  """D_t and the reconstruction framework, with the states as inputs and outputs by name."""
+  """D_t and the reconstruction framework, with the states as inputs and outputs by name.
+
+  Raises:
+    ModelError: if the model has a first step unlike the others, by priming.
+  """
 
   def __init__(self, codec: RecurrentCodec):
     super().__init__(name="decoder")
+    if codec.config.priming:
+      raise ModelError(f"model {codec.name} is primed, which TensorFlow Lite's decoder cannot be")
     model = _copy(codec.network)
     framework, decoder = model.framework, model.decoder
     zeros = decoder.initial_states(tf.zeros([1, 1, 1, codec.config.bits]))

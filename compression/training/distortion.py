@@ -5,6 +5,7 @@
     loss = distortion.combine(errors, mean)  # of a batch, by its mean
 
     l1        mean |x - y|                       x, y as the networks have them
+    ssim_l1   mean w |x - y|                     w = (1 - SSIM) / 2 at each pixel, over its mean
     mse       mean (x - y)^2
     log_mse   10 log10 of the mean square        dB of pixels in 0..1: -PSNR
     ms_ssim   10 log10 (1 - MS-SSIM)             dB
@@ -12,7 +13,8 @@
 
 Decibels make all qualities count alike: of the mean squares of sixteen iterations the first is
 most of the sum. A term is of the whole batch, as the logarithm of a mean is no mean of logarithms.
-MS-SSIM and PSNR-HVS are those of `compression.metrics`, with gradients.
+MS-SSIM and PSNR-HVS are those of `compression.metrics`, with gradients. `ssim_l1` weighs as do
+Johnston et al. (CVPR 2018, arXiv:1703.10114), and w has no gradient.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ _LEAST_CONTRAST = 1e-4  # of a scale of MS-SSIM: below, it has no gradient, as i
 _C1, _C2 = 0.01**2, 0.03**2
 _WINDOW, _SIGMA = 11, 1.5
 
-L1, MSE, MS_SSIM, PSNR_HVS = "l1", "mse", "ms_ssim", "psnr_hvs"
+L1, SSIM_L1, MSE, MS_SSIM, PSNR_HVS = "l1", "ssim_l1", "mse", "ms_ssim", "psnr_hvs"
 
 
 class _Term(NamedTuple):
@@ -63,6 +65,7 @@ def _square_to_decibels(square: tf.Tensor, peak: float) -> tf.Tensor:
 
 _TERMS = {
   "l1": _Term(L1),
+  "ssim_l1": _Term(SSIM_L1),
   "mse": _Term(MSE),
   "log_mse": _Term(MSE, _square_to_decibels),
   "ms_ssim": _Term(MS_SSIM, lambda m, _: decibels(1 - m, _LEAST_DISSIMILARITY)),
@@ -106,6 +109,8 @@ class Distortion(NamedTuple):
     for name in self.needs:
       if name == L1:
         measured.append(tf.reduce_mean(tf.abs(residual), [1, 2, 3]))
+      elif name == SSIM_L1:
+        measured.append(tf.reduce_mean(dissimilarity(*pair) * tf.abs(residual), [1, 2, 3]))
       elif name == MSE:
         measured.append(tf.reduce_mean(tf.square(residual), [1, 2, 3]))
       else:
@@ -143,20 +148,47 @@ def ms_ssim(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
   Returns: float32 [N].
   """
   weights = scale_weights(min(a.shape[1:3]))
-  a, b = (tf.transpose(image, [0, 3, 1, 2]) for image in (a, b))
+  a, b = (_colours_first(image) for image in (a, b))
   product = 1.0
   for scale, weight in enumerate(weights):
     if scale:
       a, b = (_halved(image) for image in (a, b))
     last = scale == len(weights) - 1
-    similarity = tf.maximum(_similarity(a, b, luminance=last), _LEAST_CONTRAST)
-    product *= similarity**weight
+    similarity = tf.reduce_mean(_similarity(a, b, luminance=last), [2, 3])
+    product *= tf.maximum(similarity, _LEAST_CONTRAST) ** weight
   return tf.reduce_mean(product, -1)
 
 
-def _similarity(a: tf.Tensor, b: tf.Tensor, luminance: bool) -> tf.Tensor:
-  """SSIM of a scale, or only its contrast and structure: [N, 3, H, W] to [N, 3]."""
-  down, right = (_gaussian(side) for side in a.shape[2:])
+def dissimilarity(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+  """(1 - SSIM) / 2 at each pixel, over its mean in the image; without a gradient.
+
+  Args:
+    a, b: float32 [N, H, W, 3] in 0..1.
+
+  Returns: float32 [N, H, W, 1]; 1 everywhere where images are equal.
+  """
+  similarity = _similarity(*map(_colours_first, (a, b)), luminance=True, border=True)
+  weights = (1 - tf.reduce_mean(similarity, 1)) / 2 + _LEAST_DISSIMILARITY
+  weights /= tf.reduce_mean(weights, [1, 2], keepdims=True)
+  return tf.stop_gradient(weights[..., tf.newaxis])
+
+
+def _colours_first(images: tf.Tensor) -> tf.Tensor:
+  """[N, H, W, 3] to [N, 3, H, W]."""
+  return tf.transpose(images, [0, 3, 1, 2])
+
+
+def _similarity(a: tf.Tensor, b: tf.Tensor, luminance: bool, border: bool = False) -> tf.Tensor:
+  """SSIM of a scale, or only its contrast and structure.
+
+  Args:
+    a, b: [N, 3, H, W].
+    luminance: whether that is a factor, too.
+    border: whether also where the window lies outside in part.
+
+  Returns: [N, 3, H - 10, W - 10], or [N, 3, H, W] with the border.
+  """
+  down, right = (_gaussian(side, border) for side in a.shape[2:])
 
   def blur(image: tf.Tensor) -> tf.Tensor:
     # Dense matrices: a few times the operations of convolutions, which processors do far slower.
@@ -173,7 +205,7 @@ def _similarity(a: tf.Tensor, b: tf.Tensor, luminance: bool) -> tf.Tensor:
   if luminance:
     mean_a, mean_b = mean_a + centre, mean_b + centre
     similarity *= (2 * mean_a * mean_b + _C1) / (tf.square(mean_a) + tf.square(mean_b) + _C1)
-  return tf.reduce_mean(similarity, [2, 3])
+  return similarity
 
 
 def _halved(image: tf.Tensor) -> tf.Tensor:
@@ -184,13 +216,17 @@ def _halved(image: tf.Tensor) -> tf.Tensor:
 
 
 @functools.lru_cache(maxsize=16)
-def _gaussian(side: int) -> np.ndarray:
-  """Rows that give the mean under the window at each position: [side - 10, side]."""
-  window = np.exp(-((np.arange(_WINDOW) - _WINDOW // 2) ** 2) / (2 * _SIGMA**2))
-  rows = np.zeros([side - _WINDOW + 1, side], np.float32)
-  for position, row in enumerate(rows):
-    row[position : position + _WINDOW] = window / window.sum()
-  return rows
+def _gaussian(side: int, border: bool) -> np.ndarray:
+  """Rows that give the mean under the window at each position: float32 [side - 10, side].
+
+  With the border there are `side` positions, and what lies outside has no weight.
+  """
+  reach = _WINDOW // 2
+  distance = np.subtract.outer(np.arange(side), np.arange(side))
+  rows = np.exp(-(distance**2) / (2 * _SIGMA**2)) * (abs(distance) <= reach)
+  if not border:
+    rows = rows[reach : side - reach]
+  return (rows / rows.sum(1, keepdims=True)).astype(np.float32)
 
 
 def hvs_square(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from compression.common.errors import ConfigError
 
-NAMES = ("l1", "mse", "log_mse", "ms_ssim", "psnr_hvs")
+NAMES = ("l1", "ssim_l1", "mse", "log_mse", "ms_ssim", "psnr_hvs")
 
 _IN_DECIBELS = frozenset({"log_mse", "ms_ssim", "psnr_hvs"})
 

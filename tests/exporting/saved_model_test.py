@@ -149,6 +149,16 @@ def test_every_unit_and_framework_is_exported(tmp_path, photo, unit, framework):
   assert_near_pixels(exported.decoder.decode_all(**found)["image"].numpy(), expected)
 
 
+def test_a_primed_model_is_exported(tmp_path, photo):
+  codec = small_codec(priming=2, bits=16)
+  export_networks(codec, tmp_path)
+  exported = Exported(codec, tmp_path)
+  images = _cut(photo, 17, 40, 2)
+  found = exported.encoder.encode(images, 3)
+  expected = assert_codes(codec.network, images, found["codes"].numpy())
+  assert_near_pixels(exported.decoder.decode_all(**found)["image"].numpy(), expected)
+
+
 def _run_without_the_package(folder: pathlib.Path, requests: list) -> list:
   """The answers of a process in a folder, without `compression`; checks the operations."""
   (folder / "requests").write_bytes(pickle.dumps(requests))

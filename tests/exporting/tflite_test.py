@@ -16,7 +16,7 @@ from compression.codecs import model_folders
 from compression.codecs.recurrent import litert, recurrence
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
-from compression.common.errors import OutputError
+from compression.common.errors import ModelError, OutputError
 from compression.exporting import TFLITE_FOLDER, VARIANTS, tflite, tflite_player
 from tests.exporting.examples import MODEL_ID, small_codec
 from tests.near import assert_near_pixels
@@ -141,6 +141,12 @@ def test_a_model_without_an_entropy_coder(tmp_path: pathlib.Path) -> None:
   ]
   description = json.loads((tmp_path / TFLITE_FOLDER / tflite.DESCRIPTION).read_text())
   assert description["model_id"] == MODEL_ID.hex()
+
+
+def test_a_primed_model_is_refused(tmp_path: pathlib.Path) -> None:
+  with pytest.raises(ModelError, match="is primed, which TensorFlow Lite's decoder cannot be"):
+    tflite.export(small_codec(priming=1), tmp_path, ["float32"])
+  assert not list(tmp_path.iterdir())
 
 
 def test_a_codec_is_left_as_it_was(tmp_path: pathlib.Path) -> None:

@@ -56,6 +56,30 @@ def test_psnr_hvs_sees_the_frequencies_as_the_metric_does() -> None:
     )  # 51.5 steps of luma, or 51
 
 
+def test_weights_of_ssim_are_of_each_pixel_and_its_window(photo: np.ndarray) -> None:
+  image = photo[:40, :56]
+  other = noisy(image, 12)
+  found = distortion.dissimilarity(unit(image), unit(other))[0, ..., 0].numpy()
+  assert found.shape == (40, 56)
+  inner, full = (
+    (1 - tf.image.ssim(tf.constant(a), tf.constant(b), 255).numpy()) / 2
+    for a, b in [(image[3:14, 5:16], other[3:14, 5:16]), (image[20:31, 40:51], other[20:31, 40:51])]
+  )
+  assert found.mean() == pytest.approx(1, abs=1e-5)
+  assert found[8, 10] / found[25, 45] == pytest.approx(inner / full, rel=1e-3)
+  assert found.min() > 0
+
+
+def test_where_structure_is_lost_l1_counts_more(photo: np.ndarray) -> None:
+  """Equal differences: in flat sky SSIM minds them, in texture hardly."""
+  rng = np.random.default_rng(0)
+  x = np.full([1, 32, 64, 3], 0.5, np.float32)
+  x[:, :, 32:] += rng.uniform(-0.4, 0.4, [1, 32, 32, 3])
+  noise = 0.02 * rng.choice([-1, 1], x.shape).astype(np.float32)
+  weights = distortion.dissimilarity(tf.constant(x), tf.constant(x + noise))[0, ..., 0].numpy()
+  assert weights[:, :26].mean() > 20 * weights[:, 38:].mean()
+
+
 def mean(values: tf.Tensor) -> tf.Tensor:
   return tf.reduce_mean(values, -1)
 
@@ -70,6 +94,7 @@ def test_terms_are_of_the_whole_batch(pixel_range: float, photo: np.ndarray) -> 
   hvs = np.mean(10 ** (-metrics.psnr_hvs(images, others) / 10))
   expected = {
     "l1": np.mean(np.abs(x - y)),
+    "ssim_l1": np.mean(distortion.dissimilarity(unit(*images), unit(*others)) * np.abs(x - y)),
     "mse": np.mean(np.square(x - y)),
     "log_mse": 10 * np.log10(squares),
     "ms_ssim": 10 * np.log10(1 - similarity),

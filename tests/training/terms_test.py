@@ -15,7 +15,7 @@ def test_a_sum_has_weights_by_name() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_sums_of_decibels_are_in_decibels(name: str) -> None:
-  assert Terms.parse(name).in_decibels == (name not in ("l1", "mse"))
+  assert Terms.parse(name).in_decibels == (name not in ("l1", "ssim_l1", "mse"))
   assert not Terms.parse("log_mse,l1:0.1").in_decibels
 
 
@@ -23,5 +23,5 @@ def test_only_sums_of_decibels_are_in_decibels(name: str) -> None:
   "text", ["", "l2", "l1,", "l1:", "l1:x", "l1:0", "l1:-1", "l1:nan", "l1:inf", "l1,l1:2", "l1:1:2"]
 )
 def test_what_is_no_sum_is_refused_with_the_names(text: str) -> None:
-  with pytest.raises(ConfigError, match="of l1, mse, log_mse, ms_ssim, psnr_hvs: "):
+  with pytest.raises(ConfigError, match="of l1, ssim_l1, mse, log_mse, ms_ssim, psnr_hvs: "):
     Terms.parse(text)

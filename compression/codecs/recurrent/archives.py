@@ -26,6 +26,9 @@ MODEL_ID_BYTES = 8
 _DECODING_KEYS = ("unit", "framework", "width", "bits", "pixel_range", "use_bias")
 """The configuration that decoding depends on; how long training was does not matter to a file."""
 
+_LATER_KEYS = {"priming": 0}
+"""More of it, which older models have not: with these values it is left out of their ids."""
+
 
 def read_archives(folder: pathlib.Path, part: str) -> dict[str, np.ndarray]:
   """The arrays of `part` ("encoder" or "decoder"): `part`.npz, or its numbered parts.
@@ -78,6 +81,9 @@ def model_id(config: RecurrentConfig, arrays: Mapping[str, np.ndarray]) -> bytes
   values = config.to_dict()
   for key in _DECODING_KEYS:
     digest.update(f"{key}={values[key]!r}\n".encode())
+  for key, before in _LATER_KEYS.items():
+    if values[key] != before:
+      digest.update(f"{key}={values[key]!r}\n".encode())
   for name in sorted(arrays):
     if not name.startswith("encoder/"):
       array = np.ascontiguousarray(arrays[name].astype("<f2"))

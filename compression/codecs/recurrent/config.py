@@ -20,6 +20,8 @@ MAX_ITERATIONS = 16
 DEFAULT_ITERATIONS = 8
 """What is compressed with if nobody says otherwise."""
 
+MAX_PRIMING = 8
+
 BLOCK = 16
 """Pixels along a side of the block that one place of the code describes: four strides of 2."""
 
@@ -37,6 +39,9 @@ class RecurrentConfig(JsonConfig):
     pixel_range: pixels are x = pixel_range * (2 * image / 255 - 1). At 1 the decoder's last tanh
       reaches black and white in the limit only; below 1 it reaches them exactly.
     use_bias: biases in every convolution, as in the paper; the published weights have none.
+    priming: how often encoder and decoder run on what the first iteration gives them before its
+      code, and its image, count (Johnston et al., CVPR 2018, arXiv:1703.10114): their states are
+      then no longer zero, and no bits are spent. 0 is the paper of 2017.
 
   Raises:
     ConfigError: if a value is not allowed.
@@ -49,6 +54,7 @@ class RecurrentConfig(JsonConfig):
   iterations: int = MAX_ITERATIONS
   pixel_range: float = 1.0
   use_bias: bool = False
+  priming: int = 0
 
   def __post_init__(self) -> None:
     _check_choice("unit", self.unit, UNITS)
@@ -61,6 +67,7 @@ class RecurrentConfig(JsonConfig):
         f"bits must be a multiple of 8, so that places are whole bytes: {self.bits}"
       )
     _check_whole("iterations", self.iterations, 1, MAX_ITERATIONS)
+    _check_whole("priming", self.priming, 0, MAX_PRIMING)
     if not isinstance(self.use_bias, bool):
       raise ConfigError(f"use_bias must be true or false: {self.use_bias!r}")
     for name in ("width", "pixel_range"):  # 1 and 1.0 are one model

@@ -127,13 +127,19 @@ class RecurrentNetwork(tf.keras.Model):
 
     `x_hat` and `states` are None at the first iteration.
     """
-    u, states = self.encoder(self.framework.encoder_input(x, x_hat), states)
+    residual = self.framework.encoder_input(x, x_hat)
+    for _ in range(self.config.priming if states is None else 0):
+      _, states = self.encoder(residual, states)
+    u, states = self.encoder(residual, states)
     return self.binarizer(u, training=training), states
 
   def decode_step(self, b: tf.Tensor, state: DecoderState | None) -> DecoderState:
     """x^_t from b_t and what the iterations before left; None at the first iteration."""
-    decoded, states = self.decoder(b, None if state is None else state.states)
-    x_hat = self.framework.reconstruct(decoded, None if state is None else state.x_hat)
+    x_hat, states = (None, None) if state is None else state
+    for _ in range(self.config.priming if state is None else 0):
+      _, states = self.decoder(b, states)
+    decoded, states = self.decoder(b, states)
+    x_hat = self.framework.reconstruct(decoded, x_hat)
     return DecoderState(x_hat, states)
 
   def call(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import os
 import subprocess
 import sys
@@ -157,6 +159,17 @@ def test_the_id_depends_on_every_weight_of_the_decoder_and_on_none_of_the_encode
       assert same == name.startswith("encoder/"), (name, index)
 
 
+def test_the_id_depends_on_priming_and_is_what_it_was_without():
+  arrays, primed = some_arrays(), dataclasses.replace(CONFIG, priming=3)
+  assert archives.model_id(primed, arrays) != archives.model_id(CONFIG, arrays)
+  digest = hashlib.sha256(b"unit='residual_gru'\nframework='one_shot'\nwidth=0.03125\nbits=32\n")
+  digest.update(b"pixel_range=1.0\nuse_bias=False\n")
+  for name in sorted(arrays):
+    if not name.startswith("encoder/"):
+      digest.update(f"{name}{arrays[name].shape}\n".encode() + arrays[name].astype("<f2").tobytes())
+  assert archives.model_id(CONFIG, arrays) == digest.digest()[:8]
+
+
 def test_the_id_depends_on_names_and_shapes_and_not_on_their_order():
   arrays = some_arrays()
   expected = archives.model_id(CONFIG, arrays)
@@ -196,6 +209,7 @@ def test_the_id_depends_on_the_configuration_of_the_decoder_and_not_on_the_train
     "bits": 8,
     "pixel_range": 0.9,
     "use_bias": True,
+    "priming": 1,
     "iterations": 3,
   }
   assert set(changes) == set(CONFIG.to_dict())

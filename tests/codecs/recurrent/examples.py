@@ -28,7 +28,9 @@ def assert_bits(network: RecurrentNetwork, x: tf.Tensor, bits: np.ndarray) -> np
   states, state, reconstructions = None, None, []
   for layer in bits:
     seen = network.framework.encoder_input(x, None if state is None else state.x_hat)
-    u, states = network.encoder(seen, states)
+    runs = 1 + (network.config.priming if states is None else 0)
+    for _ in range(runs):
+      u, states = network.encoder(seen, states)
     certain = np.abs(u) > MARGIN
     assert certain.mean() > 0.9
     np.testing.assert_array_equal(layer[certain], (u > 0)[certain])

@@ -13,7 +13,12 @@ import tensorflow as tf
 import compression
 from compression.codecs.recurrent import weights
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS, RecurrentConfig
-from compression.codecs.recurrent.network import RecurrentNetwork, pixels_to_x, x_to_pixels
+from compression.codecs.recurrent.network import (
+  DecoderState,
+  RecurrentNetwork,
+  pixels_to_x,
+  x_to_pixels,
+)
 from tests.codecs.recurrent.examples import assert_bits
 
 ROOT = pathlib.Path(compression.__file__).resolve().parent.parent
@@ -34,6 +39,27 @@ def test_the_model_is_its_steps(unit, framework, small_model, image):
     state = model.decode_step(b, state)
     np.testing.assert_array_equal(b, code)
     np.testing.assert_allclose(state.x_hat, x_hat, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_priming_fills_the_states_before_the_first_code(framework, small_model, image):
+  """As if the first iteration had been run three times, and the last of them were the first."""
+  primed, plain = small_model(framework=framework, priming=2), small_model(framework=framework)
+  result = primed(image, iterations=2)
+  states = None
+  for _ in range(3):
+    b, states = plain.encode_step(image, None, states)
+  np.testing.assert_array_equal(result.codes[0], b)
+  assert (plain(image, iterations=1).codes[0] != b).numpy().any()
+  of_decoder = None
+  for _ in range(3):
+    decoded, of_decoder = plain.decoder(b, of_decoder)
+  state = DecoderState(plain.framework.reconstruct(decoded, None), of_decoder)
+  np.testing.assert_allclose(result.images[0], state.x_hat, rtol=1e-5, atol=1e-6)
+  b, _ = plain.encode_step(image, state.x_hat, states)  # from the second on there is none
+  np.testing.assert_array_equal(result.codes[1], b)
+  x_hat = plain.decode_step(b, state).x_hat
+  np.testing.assert_allclose(result.images[1], x_hat, rtol=1e-5, atol=1e-6)
 
 
 def test_fewer_iterations_are_the_first_ones_of_more(small_model, image):

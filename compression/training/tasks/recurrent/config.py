@@ -70,8 +70,8 @@ class TrainConfig(LoopConfig):
   )
   loss: str = setting(
     "l1",
-    "a sum of l1, mse, log_mse, ms_ssim and psnr_hvs with weights: log_mse:0.75,psnr_hvs:0.25; the"
-    " last three are in decibels",
+    "a sum of l1, ssim_l1, mse, log_mse, ms_ssim and psnr_hvs with weights:"
+    " log_mse:0.75,psnr_hvs:0.25; the last three are in decibels",
   )
   rate_weight: float = setting(
     0.0,
