@@ -167,7 +167,8 @@ def dissimilarity(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
   Returns: float32 [N, H, W, 1]; 1 everywhere where images are equal.
   """
-  similarity = _similarity(*map(_colours_first, (a, b)), luminance=True, border=True)
+  a, b = (_colours_first(image) for image in (a, b))
+  similarity = _similarity(a, b, luminance=True, border=True)
   weights = (1 - tf.reduce_mean(similarity, 1)) / 2 + _LEAST_DISSIMILARITY
   weights /= tf.reduce_mean(weights, [1, 2], keepdims=True)
   return tf.stop_gradient(weights[..., tf.newaxis])
