@@ -52,7 +52,7 @@ _EXPORTS = {
 __all__ = sorted([*_EXPORTS, "codec_names", "codec_of", "load"])
 
 
-def load(name: str | os.PathLike[str] = "residual_gru", precision: str = "float32") -> Codec:
+def load(name: str | os.PathLike[str] = "mobile", precision: str = "float32") -> Codec:
   """A codec by name.
 
   Args:

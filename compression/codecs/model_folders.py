@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from compression.common.errors import ConfigError, ModelError
 
-DEFAULT_MODEL = "residual_gru"
+DEFAULT_MODEL = "mobile"
 CONFIG_FILE = "config.json"
 CODEC_KEY = "codec"
 RECURRENT = "recurrent"
