@@ -43,7 +43,7 @@ def test_every_row_of_a_whole_file_without_tensorflow(folder: pathlib.Path) -> N
 photo.rnic
   image         213x165 pixels
   file          62 bytes, 0.014 bpp, 1700.6:1
-  model         residual_gru ({LEARNED.model_id.hex()})
+  model         mobile ({LEARNED.model_id.hex()})
   entropy coder learned (version 00ab)
   tiles         none
   iterations    3 of 3

@@ -46,7 +46,7 @@ def test_a_photo_goes_there_and_back_through_pipes(
 
   status, out, err = programs.pipe("compression.info", tmp_path, packed, "-")
   assert (status, err) == (0, "")
-  for part in ("213x165 pixels", "residual_gru (", "learned", "2 of 2", "whole"):
+  for part in ("213x165 pixels", "mobile (", "learned", "2 of 2", "whole"):
     assert part in out.decode()
 
   status, restored, err = programs.pipe("compression.decompress", tmp_path, packed, "-")

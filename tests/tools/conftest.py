@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from compression.codecs import model_folders
 from compression.codecs.recurrent import codec
 
 _load = codec.load
@@ -26,7 +27,9 @@ def released_once(
 ) -> None:
   """Programs that are called in this process find the models that were there before."""
 
-  def load(name: str = "residual_gru", precision: str = "float32") -> codec.RecurrentCodec:
+  def load(
+    name: str = model_folders.DEFAULT_MODEL, precision: str = "float32"
+  ) -> codec.RecurrentCodec:
     return (released if name in ("residual_gru", "mobile") else _load)(name, precision)
 
   monkeypatch.setattr(codec, "load", load)

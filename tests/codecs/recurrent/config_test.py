@@ -21,6 +21,7 @@ configs = st.builds(
   iterations=st.integers(1, MAX_ITERATIONS),
   pixel_range=st.floats(0.1, 1),
   use_bias=st.booleans(),
+  priming=st.integers(0, 8),
 )
 
 # Not one of these makes a codec.
@@ -60,6 +61,10 @@ REFUSED = [
   ("pixel_range", -1),
   ("pixel_range", "1"),
   ("pixel_range", float("nan")),
+  ("priming", -1),
+  ("priming", 9),
+  ("priming", 1.0),
+  ("priming", True),
   ("use_bias", 0),
   ("use_bias", 1),
   ("use_bias", "true"),

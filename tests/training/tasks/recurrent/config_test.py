@@ -105,7 +105,7 @@ def test_only_settings_that_leave_the_weights_alone_may_change(
 ) -> None:
   others = {
     "unit": "lstm", "framework": "additive", "width": 0.5, "bits": 16, "iterations": 8,
-    "pixel_range": 0.9, "use_bias": True, "train_glob": "a", "validation_glob": "b",
+    "pixel_range": 0.9, "use_bias": True, "priming": 1, "train_glob": "a", "validation_glob": "b",
     "train_records": "c",
     "patch_size": 64, "batch_size": 8, "steps": 5, "checkpoint_steps": 2, "learning_rate": 0.5,
     "optimizer": "sgd", "epsilon": 1.0, "clip_norm": 0.0, "loss": "mse",
