@@ -111,7 +111,7 @@ class _DPCM(Codec):
     step = self._format.check_step(setting)
     self._format.check_size(height, width)
     planes = to_ycocg(image)
-    predictor, head = self._predictor_of(planes, _steps(step))
+    predictor, head = self._predictor_of(planes, steps_of(step))
     layout, encoder = Layout(height, width), Encoder()
     tables, wanted = _tables(), layout.bordered(planes)
 
@@ -126,7 +126,7 @@ class _DPCM(Codec):
   def decompress(self, data: bytes, /) -> np.ndarray:
     """The image of a file."""
     header, payload = self._format.read(data)
-    predictor, rest = self._predictor_in(payload, _steps(int(header.step)))
+    predictor, rest = self._predictor_in(payload, steps_of(int(header.step)))
     decoder, tables = Decoder(rest), _tables()
 
     def decode(cells: np.ndarray, contexts: np.ndarray, errors_of: _ErrorsOf) -> np.ndarray:
@@ -242,7 +242,7 @@ _ErrorsOf = Callable[[np.ndarray], np.ndarray]
 """Pixels int32 [n] -> errors of their predictions in steps, rounded."""
 
 
-def _steps(step: int) -> np.ndarray:
+def steps_of(step: int) -> np.ndarray:
   """Of each plane."""
   return np.array([step, 2 * step - 1, 2 * step - 1])
 
@@ -266,7 +266,7 @@ def _code(
   Returns: what is decoded, int32, flat.
   """
   values, known = layout.blank(), layout.zeros(np.uint8)
-  of_plane = [np.array(numbers, np.int32) for numbers in (_steps(step), LEAST, MOST)]
+  of_plane = [np.array(numbers, np.int32) for numbers in (steps_of(step), LEAST, MOST)]
   first, second = np.transpose([[OWN.index(place) for place in pair] for pair in _DIFFERENCES])
   around = np.array([layout.offset(row, column, -before) for _, row, column, before in _RESIDUALS])
   # Planes that have no such earlier ones see what is anything there, with no weight.
