@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from compression.common.errors import CompressionError, ModelError
 from compression.metrics import lpips as lpips_lib
-from compression.metrics import ms_ssim as ms_ssim_lib
 from compression.metrics import nima as nima_lib
-from compression.metrics import psnr_hvs as psnr_hvs_lib
+from compression.metrics.ms_ssim import MIN_SIDE, decibels, ms_ssim
 from compression.metrics.psnr import psnr
+from compression.metrics.psnr_hvs import BLOCK, psnr_hvs, psnr_hvs_m
 
 
 class Metric(NamedTuple):
@@ -38,6 +38,11 @@ class Metric(NamedTuple):
   check: Callable[[], object] = lambda: None
   uses_original: bool = True
   identity: str = ""
+
+  @property
+  def title(self) -> str:
+    """The label without its unit."""
+    return self.label.replace(" (dB)", "")
 
 
 def _decibels_of_distance(distance: float) -> float:
@@ -64,14 +69,12 @@ METRICS = {
     Metric(
       "ms_ssim",
       "MS-SSIM (dB)",
-      ms_ssim_lib.ms_ssim,
-      ms_ssim_lib.decibels,
-      min_side=ms_ssim_lib.MIN_SIDE,
+      ms_ssim,
+      decibels,
+      min_side=MIN_SIDE,
     ),
-    Metric("psnr_hvs", "PSNR-HVS (dB)", psnr_hvs_lib.psnr_hvs, min_side=psnr_hvs_lib.MIN_SIDE),
-    Metric(
-      "psnr_hvs_m", "PSNR-HVS-M (dB)", psnr_hvs_lib.psnr_hvs_m, min_side=psnr_hvs_lib.MIN_SIDE
-    ),
+    Metric("psnr_hvs", "PSNR-HVS (dB)", psnr_hvs, min_side=BLOCK),
+    Metric("psnr_hvs_m", "PSNR-HVS-M (dB)", psnr_hvs_m, min_side=BLOCK),
     _lpips("alex", "AlexNet"),
     _lpips("vgg", "VGG16"),
   )
