@@ -58,6 +58,7 @@ _FORMAT = SteppedFormat(
 )
 
 _DC_SYMBOLS = 40
+_MAX_LEVEL = 2**15 - 1  # 8 * 255 / (1/16), and some
 
 # (weight, u, v, row, column), the latter four seen from the coefficient
 _NEIGHBOURS = (
@@ -324,14 +325,14 @@ def _decode(layout: _Layout, payload: bytes) -> np.ndarray:
     cells = ac[batch]
     sums = layout.sums(known, cells, _NEIGHBOURS)
     found = decoder.decode(tables, _CLASSES.contexts(groups[batch], sums))
-    levels[cells] = check_levels(found)
+    levels[cells] = check_levels(found, _MAX_LEVEL)
     known[cells] = magnitudes_lib.known(found)
   tables = _dc_tables()
   for batch in layout.dc_batches:
     cells = layout.dc[batch]
     sums = layout.sums(known, cells, _NEIGHBOURS)
     residuals = unfold(decoder.decode(tables, _CLASSES.contexts(layout.dc_groups[batch], sums)))
-    levels[cells] = check_levels(residuals + layout.predict(levels, cells))
+    levels[cells] = check_levels(residuals + layout.predict(levels, cells), _MAX_LEVEL)
     known[cells] = magnitudes_lib.known(np.abs(residuals))
   signed = ac[levels[ac] > 0]
   levels[signed[magnitudes_lib.read_signs(decoder, len(signed))]] *= -1

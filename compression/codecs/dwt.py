@@ -60,6 +60,7 @@ _FORMAT = SteppedFormat(
 )
 
 _LEVELS = 6
+_MAX_LEVEL = 2**19  # 2^6 * 255 / (1/16) in the low band, and some
 _CHANNELS, _BANDS = 3, 3
 _BLOCK = 8  # coefficients, to a side, that a flag stands for
 
@@ -239,7 +240,7 @@ class _Level:
       sums = self._grid.sums(self._known, at, kinds[batch]) + self._from_coarser[at]
       contexts = _CLASSES.contexts(self._groups[kinds[batch]], sums)
       found = decoder.decode(tables, contexts)
-      self._values[at] = check_levels(found)
+      self._values[at] = check_levels(found, _MAX_LEVEL)
       self._known[at] = magnitudes_lib.known(found)
     self.used = cells[self._values[cells] > 0]
 
@@ -341,6 +342,6 @@ def _decode_low(decoder: Decoder, size: tuple[int, int]) -> np.ndarray:
     at = cells[batch]
     contexts = _LOW_CLASSES.contexts(kinds[batch], grid.sums(known, at, kinds[batch]))
     residuals = unfold(decoder.decode(tables, contexts))
-    low[at] = check_levels(residuals + _predict(grid, low, at))
+    low[at] = check_levels(residuals + _predict(grid, low, at), _MAX_LEVEL)
     known[at] = np.minimum(np.abs(residuals), _LOW_LARGEST)
   return grid.take(low)[0]

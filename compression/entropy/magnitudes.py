@@ -34,7 +34,6 @@ LAGRANGIAN = 0.18
 _ROUNDING = 0.45
 """Magnitudes that decisions begin with: floor(|x| / step + this)."""
 
-_MAX_LEVEL = 2**15 - 1  # 8 * 255 / (1/16), and some
 _LIMIT = 1 << 18  # of the counts of a table
 _COUNT_BITS = 16  # that the first counts are made with,
 _LEAST_BITS = 10  # and these are dropped
@@ -129,9 +128,9 @@ def encode_batches(
     encoder.encode(tables, contexts[batch], values[batch])
 
 
-def check_levels(levels: np.ndarray) -> np.ndarray:
-  """The same; raises FormatError where no image has such coefficients."""
-  if len(levels) and np.abs(levels).max() > _MAX_LEVEL:
+def check_levels(levels: np.ndarray, most: int) -> np.ndarray:
+  """The same; raises FormatError where one is beyond +-most, as in no image."""
+  if len(levels) and np.abs(levels).max() > most:
     raise FormatError("the coded data are damaged: a coefficient is out of range")
   return levels
 
