@@ -12,7 +12,7 @@ has only to say where edges go. In integers held in float64 (see `entropy/fixed_
     A, s, b         2^-12    int16
     a, c            2^-18    int32
     tanh, its table 2^-10    at multiples of 2^-8 from -4 to 4
-    sums            2^-18    below 2^10 * 2^15 * 64 + 2^15 * 2^10 * 2^4 * 64: 2^36
+    sums            2^-18    below 2^10 * 2^15 * 2^6 * 18 + 2^15 * 2^10 * 64: 2^36
 
 The table is saved with the model, as tanh differs from machine to machine in its last bits.
 
@@ -40,9 +40,9 @@ KIND = "dpcm_mlp"
 WEIGHTS_FILE = "weights.npz"
 MODEL_ID_BYTES = 8
 
+# Products of 2^-12 with u / 64, and of 2^-12 with 2^-10 times 16, are in 2^-18 both.
 _SUM_BITS = 18
-_INPUT_BITS = 6  # of the 64 in the module's formula
-_OUTPUT_BITS = 4  # of the 16
+_INPUT_BITS = 6  # of the 64
 _TABLE_BITS = 8
 _TABLE_LIMIT = 4 << _TABLE_BITS
 _MOST_STEP = 127
@@ -128,7 +128,7 @@ class NetworkAt:
       bias = bias + step * kernel[-1]
       offset = offset + half + step * skip[-1] * 2**_INPUT_BITS
       skip = skip[:-1] * 2**_INPUT_BITS
-      self._layers.append((kernel[:-1], bias, skip, output * 2**_OUTPUT_BITS, offset))
+      self._layers.append((kernel[:-1], bias, skip, output, offset))
 
   def predict(self, plane: int, window: np.ndarray) -> np.ndarray:
     """int32 [n, COLUMNS] -> float64 [n], whole numbers."""
