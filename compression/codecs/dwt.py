@@ -132,7 +132,7 @@ class DWT(Codec):
     _encode_low(encoder, np.rint(bands.low * np.float32(norms.low / step)).astype(np.int64))
     level, negative = None, []
     for number in reversed(range(_LEVELS)):
-      factors = np.float32(norms.high[number]) / np.float32(step)
+      factors = np.array(norms.high[number], np.float32) / np.float32(step)
       scaled = [band * factor for band, factor in zip(bands.high[number], factors)]
       level = _Level(number, [band.shape[1:] for band in scaled], level)
       negative.append(level.encode(encoder, scaled))
@@ -153,7 +153,7 @@ class DWT(Codec):
     negative = magnitudes_lib.read_signs(decoder, sum(len(level.used) for level in levels))
     high = []
     for level in levels:
-      factors = np.float32(header.step) / np.float32(norms.high[level.number])
+      factors = np.float32(header.step) / np.array(norms.high[level.number], np.float32)
       high.append(level.bands(negative[: len(level.used)], factors))
       negative = negative[len(level.used) :]
     bands = Bands(low.astype(np.float32) * np.float32(header.step / norms.low), high[::-1])
@@ -323,7 +323,8 @@ def _predict(grid: Grid, low: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 def _encode_low(encoder: Encoder, band: np.ndarray) -> None:
   """Adds the low band, int64 [channel, row, column]."""
-  grid = _low_grid(band.shape[1:])
+  _, high, wide = band.shape
+  grid = _low_grid((high, wide))
   low, known = grid.put([band]), grid.zeros(np.uint8)
   cells, batches, kinds = grid.order(grid.exist())
   residuals = low[cells] - _predict(grid, low, cells)

@@ -101,7 +101,7 @@ class Network:
     digest = hashlib.sha256()
     for name in sorted(arrays):
       digest.update(f"{name}{arrays[name].shape}\n".encode())
-      digest.update(np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<")))
+      digest.update(arrays[name].astype(arrays[name].dtype.newbyteorder("<")).tobytes())
     self.model_id = digest.digest()[:MODEL_ID_BYTES]
 
   def at(self, steps: np.ndarray) -> NetworkAt:

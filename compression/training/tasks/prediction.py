@@ -132,7 +132,7 @@ def save(weights: dict[str, np.ndarray], folder: pathlib.Path) -> None:
   """Writes a model's folder."""
   make_folder(folder)
   with atomic_write(folder / network.WEIGHTS_FILE) as file:
-    np.savez_compressed(file, **network.export(weights))  # type: ignore[arg-type]
+    np.savez_compressed(file, **network.export(weights))
   with atomic_write(folder / CONFIG_FILE) as file:
     file.write(json.dumps({CODEC_KEY: network.KIND}, indent=2).encode() + b"\n")
 
