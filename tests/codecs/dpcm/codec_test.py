@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import compression
 from compression.codecs import registry
 from compression.codecs.base import Codec
 from compression.codecs.dpcm.codec import DPCM, DPCMNetwork, steps_of
@@ -60,10 +64,33 @@ def test_photos_take_a_sixth_less_than_png(odd_photo):
   assert len(DPCM().compress(odd_photo, 1)) < 0.83 * len(buffer.getvalue())
 
 
-def test_a_file_of_the_first_version_decodes_as_ever():
-  """To the same pixels, as all that makes them is integers."""
-  decoded = DPCM().decompress((GOLDEN / "dpcm_2.dpcm").read_bytes())
-  np.testing.assert_array_equal(decoded, read_photo(GOLDEN / "dpcm_2.png").image)
+@pytest.mark.parametrize("name", ["dpcm_2.dpcm", "dpcm_mlp_2.dmlp"])
+def test_files_of_the_first_version_decode_as_ever(name):
+  """To the same pixels on every machine, as all that makes them is integers."""
+  data = (GOLDEN / name).read_bytes()
+  expected = read_photo((GOLDEN / name).with_suffix(".png")).image
+  np.testing.assert_array_equal(registry.of_file(data).decompress(data), expected)
+
+
+@pytest.mark.parametrize("kind", ["Nehalem", "Haswell", "SkylakeX"])
+def test_files_are_the_same_on_other_instruction_sets_and_threads(kind, tmp_path, odd_photo):
+  """OpenBLAS multiplies matrices with the instructions of the processor that it is told of."""
+  np.save(tmp_path / "image.npy", odd_photo)
+  code = (
+    "import sys, numpy as np; from compression.codecs import registry;"
+    "image = np.load(sys.argv[1]);"
+    "codec = registry.find('dpcm_mlp'); data = codec.compress(image, 3);"
+    "sys.stdout.buffer.write(data + codec.decompress(data).tobytes())"
+  )
+  root = pathlib.Path(compression.__file__).parents[1]
+  command = [sys.executable, "-c", code, str(tmp_path / "image.npy")]
+  environment = {**os.environ, "OPENBLAS_CORETYPE": kind, "OPENBLAS_NUM_THREADS": "2"}
+  run = subprocess.run(command, cwd=root, capture_output=True, env=environment)
+  if run.returncode in (-4, -11):  # illegal instruction
+    pytest.skip(f"this processor has not the instructions of {kind}")
+  codec = registry.find("dpcm_mlp")
+  data = codec.compress(odd_photo, 3)
+  assert run.stdout == data + codec.decompress(data).tobytes(), run.stderr.decode()
 
 
 def test_changed_payloads_with_a_right_checksum_end_in_one_line_or_an_image(codec, odd_photo):
