@@ -56,7 +56,7 @@ _FORMAT = SteppedFormat(
   magic=b"RDWT",
   version=1,
   parts=_PARTS,
-  bytes_per_pixel=150,  # where all coefficients are large
+  bytes_per_pixel=250,  # where all coefficients are large
 )
 
 _LEVELS = 6
