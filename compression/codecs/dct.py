@@ -222,9 +222,7 @@ class _Layout:
   def predict(self, dc: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """What the neighbours of DC coefficients say; 0 for the first."""
     above = cells - self._strides[3]
-    west, north, between = dc[cells - 1], dc[above], dc[above - 1]
-    low, high = np.minimum(west, north), np.maximum(west, north)
-    return np.clip(west + north - between, low, high)
+    return magnitudes_lib.median_prediction(dc[cells - 1], dc[above], dc[above - 1])
 
   def _offset(self, place: Sequence[int]) -> int:
     return sum(part * stride for part, stride in zip(place, self._strides[1:]))

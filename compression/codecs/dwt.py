@@ -314,11 +314,8 @@ def _low_tables() -> AdaptiveTables:
 
 def _predict(grid: Grid, low: np.ndarray, cells: np.ndarray) -> np.ndarray:
   """The median predictor; 0 for the first."""
-  west, north, between = (
-    low[cells + grid.offset(Place(*place))] for place in ((0, -1), (-1, 0), (-1, -1))
-  )
-  least, most = np.minimum(west, north), np.maximum(west, north)
-  return np.clip(west + north - between, least, most)
+  around = (low[cells + grid.offset(Place(*place))] for place in ((0, -1), (-1, 0), (-1, -1)))
+  return magnitudes_lib.median_prediction(*around)
 
 
 def _encode_low(encoder: Encoder, band: np.ndarray) -> None:

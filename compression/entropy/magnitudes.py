@@ -128,6 +128,12 @@ def encode_batches(
     encoder.encode(tables, contexts[batch], values[batch])
 
 
+def median_prediction(west: np.ndarray, north: np.ndarray, between: np.ndarray) -> np.ndarray:
+  """The median predictor of JPEG-LS (ITU-T T.87): W + N - NW, but within W and N."""
+  low, high = np.minimum(west, north), np.maximum(west, north)
+  return np.clip(west + north - between, low, high)
+
+
 def check_levels(levels: np.ndarray, most: int) -> np.ndarray:
   """The same; raises FormatError where one is beyond +-most, as in no image."""
   if len(levels) and np.abs(levels).max() > most:

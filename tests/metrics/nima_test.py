@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
+import h5py
 import numpy as np
 import pytest
 
@@ -43,8 +44,6 @@ def test_it_is_the_mean_of_the_scores(weights, photo):
 
 
 def test_the_layers_are_those_of_the_published_file(weights):
-  import h5py
-
   with h5py.File(weights) as file:
     names = [
       name.decode() if isinstance(name, bytes) else name for name in file.attrs["layer_names"]
@@ -56,8 +55,10 @@ def test_files_that_are_no_such_weights_are_refused(photo, tmp_path):
   image = photo[:40, :40]
   with pytest.raises(ModelError, match="no such file"):
     nima(image, tmp_path / "none.h5")
-  for name in ("text.h5", "text"):
-    (tmp_path / name).write_bytes(b"no weights")
+  (tmp_path / "text.h5").write_bytes(b"no weights")
+  with h5py.File(tmp_path / "other.h5", "w") as file:
+    file["kernel"] = np.zeros(3)
+  for name in ("text.h5", "other.h5"):
     with pytest.raises(ModelError, match="^[^\n]*no Keras weights of NIMA[^\n]*$"):
       nima(image, tmp_path / name)
 

@@ -97,7 +97,7 @@ def test_changed_payloads_with_a_right_checksum_end_in_one_line_or_an_image(code
   data = codec.compress(odd_photo[:12, :16], 8)
   payload = data[HEADER_BYTES:]
   refused = 0
-  for at in range(len(payload)):
+  for at in range(0, len(payload), 3):
     wrong = bytearray(payload)
     wrong[at] ^= 0x55
     try:
@@ -105,7 +105,7 @@ def test_changed_payloads_with_a_right_checksum_end_in_one_line_or_an_image(code
       assert codec.decompress(changed).shape == (12, 16, 3)
     except (FormatError, ModelError) as error:
       refused += "\n" not in str(error)
-  assert refused > len(payload) / 2
+  assert refused > len(payload) / 6
 
 
 def test_cut_payloads_and_steps_in_parts_are_refused(codec, odd_photo):
