@@ -13,6 +13,7 @@ def test_its_model_compresses_and_what_it_made_knows_that(photo_folder: pathlib.
   flags = ["--train_glob=photo.png", "--train_dir=run", "--steps=3", "--hidden=2"]
   status, out, _ = programs.call(PROGRAM, photo_folder, *flags)
   assert status == 0 and out.splitlines()[-1].startswith("step 3: loss ")
+  programs.refuses(PROGRAM, photo_folder, "run/model: exists already; --overwrite", *flags)
   flags = ["photo.png", "--model=run/model", "--setting=1"]
   status, _, err = programs.call("compression.compress", photo_folder, *flags)
   assert status == 0, err

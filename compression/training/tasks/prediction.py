@@ -13,7 +13,7 @@ last half of the steps are then rounded to the integers of `codecs/dpcm/network.
 from __future__ import annotations
 
 import json
-import pathlib
+import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -25,9 +25,12 @@ from compression.codecs.dpcm.codec import SETTINGS, steps_of
 from compression.codecs.dpcm.window import OWN, PLANES, Layout
 from compression.codecs.model_folders import CODEC_KEY, CONFIG_FILE
 from compression.common.errors import ConfigError
-from compression.common.files import atomic_write, make_folder
+from compression.common.files import atomic_folder
 from compression.entropy.fixed_point import WEIGHT_LIMIT
 from compression.images.colour import to_ycocg
+
+FILES = (network.WEIGHTS_FILE, CONFIG_FILE)
+"""Of a model's folder."""
 
 PIXELS_OF_A_PHOTO = 1000
 _BATCH = 4096
@@ -128,13 +131,14 @@ def predict(variables: dict[str, tf.Tensor], plane: int, values: tf.Tensor) -> t
   return tf.linalg.matvec(values, skip) + 16 * tf.linalg.matvec(hidden, output) + offset
 
 
-def save(weights: dict[str, np.ndarray], folder: pathlib.Path) -> None:
-  """Writes a model's folder."""
-  make_folder(folder)
-  with atomic_write(folder / network.WEIGHTS_FILE) as file:
-    np.savez_compressed(file, **network.export(weights))
-  with atomic_write(folder / CONFIG_FILE) as file:
-    file.write(json.dumps({CODEC_KEY: network.KIND}, indent=2).encode() + b"\n")
+def save(
+  weights: dict[str, np.ndarray], folder: str | os.PathLike[str], overwrite: bool = False
+) -> None:
+  """Writes a model's folder, whole or not at all; raises OutputError as `atomic_folder`."""
+  with atomic_folder(folder, overwrite, FILES) as new:
+    np.savez_compressed(new / network.WEIGHTS_FILE, **network.export(weights))
+    text = json.dumps({CODEC_KEY: network.KIND}, indent=2) + "\n"
+    (new / CONFIG_FILE).write_text(text, "utf-8")
 
 
 def _batch(
