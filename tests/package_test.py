@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import compression
+from compression.codecs import model_folders
 from compression.codecs.base import Codec
 from compression.common.errors import CompressionError, ModelError
 
@@ -25,7 +26,8 @@ def test_all_names_are_there() -> None:
 
 
 def test_codecs_by_name_and_by_file() -> None:
-  assert compression.codec_names()[0] == "mobile"
+  models = [model.name for model in model_folders.models()]
+  assert compression.codec_names()[: len(models)] == models and "residual_gru" in models
   codec = compression.load("jpeg420")
   data = codec.compress(np.full([9, 7, 3], 100, np.uint8), 75)
   found = compression.codec_of(data)

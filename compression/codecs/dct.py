@@ -27,62 +27,36 @@ at is higher in frequency, or at most one column to the right of the row above. 
 are a batch. Arithmetic is exact in all that decides how a file is read; the transforms are float32,
 so that decoders on other machines may differ by 1 in a pixel.
 
-A file is, with all numbers little-endian:
-
-  offset  bytes  field
-       0      4  magic, the ASCII letters "RDCT"
-       4      1  version of this format, 1
-       5      2  step in 1/16, 1..65535
-       7      2  height in pixels, 1..65535
-       9      2  width in pixels, 1..65535
-      11      4  CRC-32 of bytes 0..10 and of all from 15 on
-      15         what `symbols.Encoder` makes; its last bytes are the signs, 8 in one, highest first
+A file is the header of `formats/stepped.py`, magic "RDCT", with steps in 1/16, then what
+`symbols.Encoder` makes; its last bytes are the signs, 8 in one, highest first.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from compression.codecs.base import Codec, Description, show
 from compression.codecs.registry import register
-from compression.common.errors import FormatError, ImageError, RangeError
+from compression.entropy import magnitudes as magnitudes_lib
+from compression.entropy.magnitudes import LARGEST, Classes, check_levels, encode_batches
 from compression.entropy.symbols import AdaptiveTables, Decoder, Encoder, fold, unfold
+from compression.formats.stepped import SteppedFormat
+from compression.images.colour import from_ycbcr, to_ycbcr
 from compression.images.photos import check_image
 
-MAX_MEMORY_BYTES = 16 * 2**30
-"""A file that would need more than this to decode is refused before it is tried."""
-
-_MAGIC = b"RDCT"
-_VERSION = 1
-_FIELDS = struct.Struct("<4sBHHH")
-_CRC = struct.Struct("<I")
-_HEADER_BYTES = _FIELDS.size + _CRC.size
-_STEPS_PER_UNIT = 16
-_MAX_SIDE = 2**16 - 1
-_BYTES_PER_PIXEL = 150  # of memory, where all coefficients are large
-
 _BLOCK = 8
-_MIDDLE = 128
-_YCBCR = np.array(
-  [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
+_STEPS_PER_UNIT = 16
+_FORMAT = SteppedFormat(
+  name="dct",
+  magic=b"RDCT",
+  version=1,
+  parts=_STEPS_PER_UNIT,
+  bytes_per_pixel=150,  # where all coefficients are large
+  granularity=_BLOCK,
 )
-_RGB = np.linalg.inv(_YCBCR.astype(np.float64)).astype(np.float32)
 
-_RECONSTRUCTION = 0.07
-"""Above its magnitude: what it stands for, in steps; large ones are rarer than small ones."""
-
-_LAGRANGIAN = 0.18
-"""Squares of steps that a bit is worth; ln 2 / 6 where steps are small."""
-
-_ROUNDING = 0.45
-"""Magnitudes that decisions begin with: floor(|x| / step + this)."""
-
-_SYMBOLS = 16  # magnitudes in a table, of which the last stands for all others
 _DC_SYMBOLS = 40
 _MAX_LEVEL = 2**15 - 1  # 8 * 255 / (1/16), and some
 
@@ -96,17 +70,17 @@ _NEIGHBOURS = (
 _EXTENT_NEIGHBOURS = ((2, 0, 0, 0, -1), (2, 0, 0, -1, 0), (1, 0, 0, -1, -1), (1, 0, 0, -1, 1))
 _Neighbours = Sequence[tuple[int, ...]]
 _REACH = 2  # of neighbours, in each of the four
-_LARGEST = 15  # a neighbour counts as no more than this
 
-_CLASSES = (0, 1, 2, 3, 4, 6, 8, 10, 13, 17, 22, 28, 36, 48, 64, 90)  # the least sum of each
-_CLASS_OF_SUM = np.digitize(
-  np.arange(_LARGEST * sum(weight for weight, *_ in _NEIGHBOURS) + 1), _CLASSES[1:]
+_CLASSES = Classes(
+  least=(0, 1, 2, 3, 4, 6, 8, 10, 13, 17, 22, 28, 36, 48, 64, 90),
+  unit=20,
+  max_sum=LARGEST * sum(weight for weight, *_ in _NEIGHBOURS),
 )
 _EXTENTS = 2 * _BLOCK - 1
 _EXTENT_CLASSES = 2 * _EXTENTS - 1  # a class is a third of the sum
 _HEIGHTS = 10  # of frequencies: u + v, and 9 for all above
 _DISTANCES = 3  # of u + v from the extent: 0, 1, and 2 for all others
-_LIMIT = 1 << 18  # of the counts of a table
+_LIMIT = 1 << 18  # of the counts of a table of extents
 _CHANNELS = 2  # Y, and Cb with Cr
 
 
@@ -119,91 +93,41 @@ class DCT(Codec):
   setting_name = "step"
   default_setting = 24
   suffix = ".dct"
-  identity = f"8x8 DCT, YCbCr 4:4:4, adaptive arithmetic coding; version {_VERSION}"
+  identity = f"8x8 DCT, YCbCr 4:4:4, adaptive arithmetic coding; version {_FORMAT.version}"
 
   def check_setting(self, setting: float) -> float:
     """The step, if the header can hold it; raises RangeError."""
-    _sixteenths(setting)
+    _FORMAT.check_step(setting)
     return setting
 
   def compress(self, image: np.ndarray, setting: float, /) -> bytes:
     """The file of an image."""
     image = check_image(image)
     height, width, _ = image.shape
-    sixteenths = _sixteenths(setting)
-    if max(height, width) > _MAX_SIDE:
-      raise ImageError(f"{self.name} takes sides up to {_MAX_SIDE}. Received: {width}x{height}")
-    if _memory(height, width) > MAX_MEMORY_BYTES:
-      raise ImageError(f"{self.name} has no memory for {width}x{height} pixels")
+    sixteenths = _FORMAT.check_step(setting)
+    _FORMAT.check_size(height, width)
     layout = _Layout(height, width)
     scaled = layout.zeros(np.float32)
     layout.blocks(scaled)[:] = _transform(image) * (_STEPS_PER_UNIT / sixteenths)
-    payload = _encode(layout, scaled)
-    fields = _FIELDS.pack(_MAGIC, _VERSION, sixteenths, height, width)
-    return fields + _CRC.pack(zlib.crc32(payload, zlib.crc32(fields))) + payload
+    return _FORMAT.write(height, width, setting, _encode(layout, scaled))
 
   def decompress(self, data: bytes, /) -> np.ndarray:
     """The image of a file."""
-    header = _read_header(data)
-    if zlib.crc32(data[_HEADER_BYTES:], zlib.crc32(data[: _FIELDS.size])) != header.crc:
-      raise FormatError("the file is cut short or damaged: its checksum is wrong")
+    header, payload = _FORMAT.read(data)
     layout = _Layout(header.height, header.width)
-    values = layout.blocks(_decode(layout, data[_HEADER_BYTES:])).astype(np.float32)
-    values += np.float32(_RECONSTRUCTION) * np.sign(values) * _is_ac()
+    values = layout.blocks(_decode(layout, payload)).astype(np.float32)
+    values += np.float32(magnitudes_lib.RECONSTRUCTION) * np.sign(values) * _is_ac()
     pixels = _inverse_transform(values * np.float32(header.step))
     return pixels[: header.height, : header.width]
 
   def recognises(self, data: bytes) -> bool:
     """Whether the magic number is there."""
-    return data[: len(_MAGIC)] == _MAGIC
+    return _FORMAT.recognises(data)
 
   def describe(self, data: bytes) -> Description:
     """Its size and the step."""
-    header = _read_header(data)
+    header = _FORMAT.read_header(data)
     return Description(header.height, header.width, [("step", show(header.step))])
-
-
-class _Header(NamedTuple):
-  """See the module's table."""
-
-  height: int
-  width: int
-  step: float
-  crc: int
-
-
-def _read_header(data: bytes) -> _Header:
-  """The header, if its values are allowed; nothing is allocated by them."""
-  if data[: len(_MAGIC)] != _MAGIC:
-    raise FormatError(f"not a .dct file: it starts with {bytes(data[:4])!r}, not with {_MAGIC!r}")
-  if len(data) < _HEADER_BYTES:
-    raise FormatError(f"cut short in the header: {len(data)} of {_HEADER_BYTES} bytes")
-  _, version, sixteenths, height, width = _FIELDS.unpack_from(data)
-  if version != _VERSION:
-    raise FormatError(f"version {version} is not what this program reads ({_VERSION})")
-  if not (sixteenths and height and width):
-    raise FormatError(f"no image: {width}x{height} pixels, step {sixteenths / _STEPS_PER_UNIT:g}")
-  need = _memory(height, width)
-  if need > MAX_MEMORY_BYTES:
-    raise FormatError(f"needs about {need / 2**30:.0f} GiB to decode: not made by this program")
-  (crc,) = _CRC.unpack_from(data, _FIELDS.size)
-  return _Header(height, width, sixteenths / _STEPS_PER_UNIT, crc)
-
-
-def _sixteenths(step: float) -> int:
-  sixteenths = step * _STEPS_PER_UNIT
-  fits = not isinstance(step, bool) and 1 <= sixteenths < 2**16
-  if not fits or sixteenths != int(sixteenths):
-    raise RangeError(
-      f"dct has no step {show(step)}; it has all multiples of 1/{_STEPS_PER_UNIT} below 4096"
-    )
-  return int(sixteenths)
-
-
-def _memory(height: int, width: int) -> int:
-  """About how many bytes a decoder needs."""
-  blocks = -(-height // _BLOCK) * -(-width // _BLOCK)
-  return blocks * _BLOCK**2 * _BYTES_PER_PIXEL
 
 
 # Pixels and coefficients.
@@ -222,8 +146,7 @@ def _transform(image: np.ndarray) -> np.ndarray:
   height, width, _ = image.shape
   image = np.pad(image, ((0, -height % _BLOCK), (0, -width % _BLOCK), (0, 0)), "edge")
   height, width, _ = image.shape
-  pixels = image.reshape(-1, 3).T.astype(np.float32) - _MIDDLE
-  planes = (_YCBCR @ pixels).reshape(3, height // _BLOCK, _BLOCK, width)
+  planes = to_ycbcr(image).reshape(3, height // _BLOCK, _BLOCK, width)
   rows = (_basis() @ planes).reshape(3, height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
   return (rows @ _basis().T).transpose(0, 2, 4, 1, 3)
 
@@ -233,9 +156,7 @@ def _inverse_transform(coefficients: np.ndarray) -> np.ndarray:
   _, _, _, high, wide = coefficients.shape
   rows = np.ascontiguousarray(coefficients.transpose(0, 3, 1, 4, 2)) @ _basis()
   planes = _basis().T @ rows.reshape(3, high, _BLOCK, wide * _BLOCK)
-  pixels = (_RGB @ planes.reshape(3, -1)).T + np.float32(_MIDDLE)
-  pixels = np.clip(np.rint(pixels, out=pixels), 0, 255, out=pixels)
-  return pixels.astype(np.uint8).reshape(high * _BLOCK, wide * _BLOCK, 3)
+  return from_ycbcr(planes.reshape(3, high * _BLOCK, wide * _BLOCK))
 
 
 def _is_ac() -> np.ndarray:
@@ -301,9 +222,7 @@ class _Layout:
   def predict(self, dc: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """What the neighbours of DC coefficients say; 0 for the first."""
     above = cells - self._strides[3]
-    west, north, between = dc[cells - 1], dc[above], dc[above - 1]
-    low, high = np.minimum(west, north), np.maximum(west, north)
-    return np.clip(west + north - between, low, high)
+    return magnitudes_lib.median_prediction(dc[cells - 1], dc[above], dc[above - 1])
 
   def _offset(self, place: Sequence[int]) -> int:
     return sum(part * stride for part, stride in zip(place, self._strides[1:]))
@@ -338,19 +257,6 @@ def _extent_tables() -> AdaptiveTables:
   return AdaptiveTables(np.tile(counts, (_CHANNELS, 1)), limit=_LIMIT, escapes=False)
 
 
-def _tables(groups: int, symbols: int) -> AdaptiveTables:
-  """For a group and a class; they start as if magnitudes were distributed geometrically."""
-  counts = np.zeros([len(_CLASSES), symbols], np.int64)
-  for row, least in zip(counts, _CLASSES):
-    left = 1 << 16
-    for symbol in range(symbols):
-      row[symbol] = left * 20 // (21 + least)
-      left -= row[symbol]
-    row[-1] += left
-  counts = np.maximum(counts >> 10, 1)
-  return AdaptiveTables(np.tile(counts, (groups, 1)), limit=_LIMIT)
-
-
 # Quantisation.
 
 
@@ -360,29 +266,15 @@ def _decide(layout: _Layout, scaled: np.ndarray) -> np.ndarray:
   exact = np.abs(inside)
   exact[:, 0, 0] = 0
   magnitudes = layout.zeros(np.int32)
-  first = np.floor(exact + np.float32(_ROUNDING)).astype(np.int32)
+  first = magnitudes_lib.first_magnitudes(exact)
   layout.blocks(magnitudes)[:] = first
-  known = np.minimum(magnitudes, _LARGEST).astype(np.uint8)
-  classes = _CLASS_OF_SUM[layout.blocks(layout.all_sums(known, _NEIGHBOURS))]
-  # What a symbol will cost, by how often it is there now: the tables will come to about that. A
-  # block's extent is not decided yet, so that zeros above it count as well.
+  sums = layout.all_sums(magnitudes_lib.known(magnitudes), _NEIGHBOURS)
+  # A block's extent is not decided yet, so that zeros above it count as well.
   channel, u, v, _, _ = np.ogrid[:3, :_BLOCK, :_BLOCK, :1, :1]
   group = np.minimum(channel, _CHANNELS - 1) * _HEIGHTS + np.minimum(u + v, _HEIGHTS - 1)
-  contexts = group * len(_CLASSES) + classes
-  counts = np.bincount(
-    (contexts * _SYMBOLS + np.minimum(first, _SYMBOLS - 1)).ravel(),
-    minlength=_CHANNELS * _HEIGHTS * len(_CLASSES) * _SYMBOLS,
-  )
-  chances = (counts + 0.05).reshape(-1, _SYMBOLS)
-  bits = -np.log2(chances / chances.sum(1, keepdims=True))
-  bits[:, 1:] += 1  # the sign
-  may = np.nonzero((first > 0) & (first < _SYMBOLS - 1))
-  exact, high, contexts = exact[may], first[may], contexts[may]
-  costs = [
-    np.square(exact - value - _RECONSTRUCTION * (value > 0)) + _LAGRANGIAN * bits[contexts, value]
-    for value in (high, high - 1)
-  ]
-  layout.blocks(magnitudes)[may] = high - (costs[1] < costs[0])
+  contexts = _CLASSES.contexts(group, layout.blocks(sums))
+  count = _CHANNELS * _HEIGHTS * len(_CLASSES)
+  layout.blocks(magnitudes)[:] = magnitudes_lib.decide(exact, first, contexts, count)
   return magnitudes
 
 
@@ -400,31 +292,19 @@ def _encode(layout: _Layout, scaled: np.ndarray) -> bytes:
   levels = layout.zeros(np.int64)
   levels[dc] = np.rint(scaled[dc])
   residuals = levels[dc] - layout.predict(levels, dc)
-  known = np.minimum(magnitudes, _LARGEST).astype(np.uint8)
-  known[dc] = np.minimum(np.abs(residuals), _LARGEST)
+  known = magnitudes_lib.known(magnitudes)
+  known[dc] = magnitudes_lib.known(np.abs(residuals))
   sums = layout.all_sums(known, _NEIGHBOURS)
 
   encoder = Encoder()
   contexts = _extent_contexts(layout.dc_groups, layout.sums(extents, dc, _EXTENT_NEIGHBOURS))
-  _encode_batches(encoder, _extent_tables(), layout.dc_batches, contexts, extents[dc])
+  encode_batches(encoder, _extent_tables(), layout.dc_batches, contexts, extents[dc])
   ac, batches, groups = layout.ac(extents)
-  contexts = _contexts(groups, sums[ac])
-  _encode_batches(encoder, _ac_tables(), batches, contexts, magnitudes[ac])
-  contexts = _contexts(layout.dc_groups, sums[dc])
-  _encode_batches(encoder, _dc_tables(), layout.dc_batches, contexts, fold(residuals))
-  signs = scaled[ac[magnitudes[ac] > 0]] < 0
-  return encoder.finish(np.packbits(signs).tobytes())
-
-
-def _encode_batches(
-  encoder: Encoder,
-  tables: AdaptiveTables,
-  batches: list[slice],
-  contexts: np.ndarray,
-  values: np.ndarray,
-) -> None:
-  for batch in batches:
-    encoder.encode(tables, contexts[batch], values[batch])
+  contexts = _CLASSES.contexts(groups, sums[ac])
+  encode_batches(encoder, _ac_tables(), batches, contexts, magnitudes[ac])
+  contexts = _CLASSES.contexts(layout.dc_groups, sums[dc])
+  encode_batches(encoder, _dc_tables(), layout.dc_batches, contexts, fold(residuals))
+  return magnitudes_lib.finish(encoder, scaled[ac[magnitudes[ac] > 0]] < 0)
 
 
 def _decode(layout: _Layout, payload: bytes) -> np.ndarray:
@@ -442,42 +322,28 @@ def _decode(layout: _Layout, payload: bytes) -> np.ndarray:
   for batch in batches:
     cells = ac[batch]
     sums = layout.sums(known, cells, _NEIGHBOURS)
-    found = decoder.decode(tables, _contexts(groups[batch], sums))
-    levels[cells] = _checked(found)
-    known[cells] = np.minimum(found, _LARGEST)
+    found = decoder.decode(tables, _CLASSES.contexts(groups[batch], sums))
+    levels[cells] = check_levels(found, _MAX_LEVEL)
+    known[cells] = magnitudes_lib.known(found)
   tables = _dc_tables()
   for batch in layout.dc_batches:
     cells = layout.dc[batch]
     sums = layout.sums(known, cells, _NEIGHBOURS)
-    residuals = unfold(decoder.decode(tables, _contexts(layout.dc_groups[batch], sums)))
-    levels[cells] = _checked(residuals + layout.predict(levels, cells))
-    known[cells] = np.minimum(np.abs(residuals), _LARGEST)
+    residuals = unfold(decoder.decode(tables, _CLASSES.contexts(layout.dc_groups[batch], sums)))
+    levels[cells] = check_levels(residuals + layout.predict(levels, cells), _MAX_LEVEL)
+    known[cells] = magnitudes_lib.known(np.abs(residuals))
   signed = ac[levels[ac] > 0]
-  bits = np.unpackbits(np.frombuffer(decoder.finish(-(-len(signed) // 8)), np.uint8))
-  if bits[len(signed) :].any():
-    raise FormatError("the coded data are damaged: they do not end as they should")
-  levels[signed[bits[: len(signed)] > 0]] *= -1
+  levels[signed[magnitudes_lib.read_signs(decoder, len(signed))]] *= -1
   return levels
 
 
 def _ac_tables() -> AdaptiveTables:
-  return _tables(_CHANNELS * _HEIGHTS * _DISTANCES, _SYMBOLS)
+  return _CLASSES.tables(_CHANNELS * _HEIGHTS * _DISTANCES)
 
 
 def _dc_tables() -> AdaptiveTables:
-  return _tables(_CHANNELS, _DC_SYMBOLS)
-
-
-def _contexts(groups: np.ndarray, sums: np.ndarray) -> np.ndarray:
-  return groups.astype(np.int64) * len(_CLASSES) + _CLASS_OF_SUM[sums]
+  return _CLASSES.tables(_CHANNELS, _DC_SYMBOLS)
 
 
 def _extent_contexts(groups: np.ndarray, sums: np.ndarray) -> np.ndarray:
   return groups.astype(np.int64) * _EXTENT_CLASSES + (sums + 1) // 3
-
-
-def _checked(levels: np.ndarray) -> np.ndarray:
-  """The same; raises FormatError where no image has such coefficients."""
-  if len(levels) and np.abs(levels).max() > _MAX_LEVEL:
-    raise FormatError("the coded data are damaged: a coefficient is out of range")
-  return levels

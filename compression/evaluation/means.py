@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from compression.evaluation.points import Point, cell
-from compression.metrics import published
-from compression.metrics.ms_ssim import decibels
+from compression.metrics import published, table
+from compression.metrics.table import Metric
 
 MEANS_FILE = "means.csv"
 
@@ -23,7 +24,7 @@ KODAK = frozenset(f"kodim{number:02d}" for number in range(1, 25))
 
 
 class Mean(NamedTuple):
-  """A codec at a setting, means over all photos; the columns of means.csv."""
+  """A codec at a setting, means over all photos; the columns of means.csv, `more` by its names."""
 
   codec: str
   setting: float
@@ -36,8 +37,16 @@ class Mean(NamedTuple):
   encode_seconds: float
   decode_seconds: float
   nominal_bpp: float | None
+  more: Mapping[str, float] = MappingProxyType({})
+
+  def quality(self, metric: Metric) -> float:
+    """What was measured; nan if it was not."""
+    if metric.name in table.ALWAYS:
+      return float(getattr(self, metric.name))
+    return self.more.get(metric.name, float("nan"))
 
 
+_COLUMNS = Mean._fields[:-1]
 _AVERAGED = (
   "bytes",
   "bpp",
@@ -49,20 +58,6 @@ _AVERAGED = (
 )
 
 
-class Measure(NamedTuple):
-  """A measure of quality as it is drawn.
-
-  Attributes:
-    key: the field of Point and Mean.
-    label: for axes and tables.
-    scale: what is drawn for a value.
-  """
-
-  key: str
-  label: str
-  scale: Callable[[float], float]
-
-
 class Curve(NamedTuple):
   """Quality over bits per pixel, by the rate; finite numbers only."""
 
@@ -71,16 +66,17 @@ class Curve(NamedTuple):
   quality: tuple[float, ...]
 
 
-def _as_it_is(value: float) -> float:
-  return value
+MEASURES = PSNR, MS_SSIM_DB, PSNR_HVS = tuple(table.METRICS[name] for name in table.ALWAYS)
+"""Those that are in all results."""
+
+MS_SSIM = MS_SSIM_DB._replace(label="MS-SSIM", scale=float)
+"""As it is, for areas under curves."""
 
 
-PSNR = Measure("psnr", "PSNR (dB)", _as_it_is)
-MS_SSIM = Measure("ms_ssim", "MS-SSIM", _as_it_is)
-MS_SSIM_DB = Measure("ms_ssim", "MS-SSIM (dB)", decibels)
-PSNR_HVS = Measure("psnr_hvs", "PSNR-HVS (dB)", _as_it_is)
-MEASURES = (PSNR, MS_SSIM_DB, PSNR_HVS)
-"""Those that are drawn."""
+def drawn(every: Iterable[Mean]) -> list[Metric]:
+  """The metrics that plots and tables are made of: MEASURES, then further ones."""
+  more = {name: None for mean in every for name in mean.more}
+  return [*MEASURES, *map(table.find, more)]
 
 
 def subject(images: int, kodak: bool) -> str:
@@ -100,7 +96,9 @@ def means(points: Iterable[Point]) -> list[Mean]:
     }
     rates = [point.nominal_bpp for point in group if point.nominal_bpp is not None]
     nominal = float(np.mean(rates)) if len(rates) == len(group) else None
-    result.append(Mean(codec, setting, len(group), **numbers, nominal_bpp=nominal))
+    names = [name for name in group[0].more if all(name in point.more for point in group)]
+    more = {name: float(np.mean([point.more[name] for point in group])) for name in names}
+    result.append(Mean(codec, setting, len(group), **numbers, nominal_bpp=nominal, more=more))
   return result
 
 
@@ -114,23 +112,23 @@ def is_kodak(points: Iterable[Point]) -> bool:
   return {point.image.rpartition(".")[0] for point in points} == KODAK
 
 
-def curves(every: Iterable[Mean], measure: Measure) -> list[Curve]:
+def curves(every: Iterable[Mean], measure: Metric) -> list[Curve]:
   """One for each codec, in their order."""
   by_codec: dict[str, list[tuple[float, float]]] = {}
   for mean in every:
-    quality = measure.scale(getattr(mean, measure.key))
+    quality = measure.scale(mean.quality(measure))
     by_codec.setdefault(mean.codec, []).append((mean.bpp, quality))
   return [_curve(name, pairs) for name, pairs in by_codec.items()]
 
 
-def published_curves(measure: Measure) -> list[Curve]:
+def published_curves(measure: Metric) -> list[Curve]:
   """Of the networks that were published, on Kodak; none for measures that were not."""
-  if measure.key == PSNR_HVS.key:
+  if measure.name not in published.Point._fields:
     return []
   return [
     _curve(
       f"{curve.name} (published)",
-      [(point.bpp, measure.scale(getattr(point, measure.key))) for point in curve.points],
+      [(point.bpp, measure.scale(getattr(point, measure.name))) for point in curve.points],
     )
     for curve in published.NETWORKS_KODAK
   ]
@@ -140,8 +138,12 @@ def to_csv(every: Iterable[Mean]) -> str:
   """means.csv."""
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
-  writer.writerow(Mean._fields)
-  writer.writerows(map(cell, mean) for mean in every)
+  every = list(every)
+  more = list(dict.fromkeys(name for mean in every for name in mean.more))
+  writer.writerow([*_COLUMNS, *more])
+  for mean in every:
+    values = (*mean[: len(_COLUMNS)], *(mean.more.get(name) for name in more))
+    writer.writerow(map(cell, values))
   return text.getvalue()
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from compression.common.errors import CompressionError
 from compression.common.files import atomic_write
 from compression.evaluation import means as means_lib
-from compression.evaluation.means import MEASURES, Mean, Measure
+from compression.evaluation.means import Mean
 from compression.metrics import published
+from compression.metrics.table import Metric
 
 if TYPE_CHECKING:
   from matplotlib.figure import Figure
@@ -46,12 +47,12 @@ def check() -> None:
     raise CompressionError("plots need matplotlib: pip install matplotlib") from None
 
 
-def figure(means: Sequence[Mean], measure: Measure, scale: str, kodak: bool) -> Figure:
+def figure(means: Sequence[Mean], measure: Metric, scale: str, kodak: bool) -> Figure:
   """One plot.
 
   Args:
     means: of all codecs.
-    measure: of MEASURES.
+    measure: of `means.drawn`.
     scale: of the rates, one of SCALES.
     kodak: whether published points may stand beside these.
   """
@@ -117,11 +118,11 @@ def write_all(folder: pathlib.Path, means: Sequence[Mean], kodak: bool) -> list[
 
   files = []
   with matplotlib.rc_context({"svg.hashsalt": __name__}):
-    for measure in MEASURES:
+    for measure in means_lib.drawn(means):
       for scale in SCALES:
         drawing = figure(means, measure, scale, kodak)
         for suffix in FORMATS:
-          files.append(folder / f"{measure.key}_{scale}.{suffix}")
+          files.append(folder / f"{measure.name}_{scale}.{suffix}")
           with atomic_write(files[-1]) as file:
             drawing.savefig(file, format=suffix, dpi=_DOTS_PER_INCH, metadata=_METADATA[suffix])
   return files

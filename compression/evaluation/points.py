@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from compression import metrics
 from compression.codecs.base import Codec
 from compression.common.errors import ImageError
 from compression.evaluation.trials import Trial, trials
+from compression.metrics import table
 from compression.metrics.ms_ssim import MIN_SIDE  # more than the other measures need
 
 __all__ = ["MIN_SIDE", "Point", "cell", "measure", "point"]
@@ -26,6 +27,7 @@ class Point(NamedTuple):
     psnr, ms_ssim, psnr_hvs: of `compression.metrics`.
     encode_seconds, decode_seconds: on this machine, beside whatever else it did.
     nominal_bpp: of a network, before entropy coding and without the container; else None.
+    more: what was measured beside, by the names of `compression.metrics.table`.
   """
 
   image: str
@@ -39,6 +41,11 @@ class Point(NamedTuple):
   encode_seconds: float
   decode_seconds: float
   nominal_bpp: float | None = None
+  more: Mapping[str, float] = MappingProxyType({})
+
+  def cells(self) -> list[str]:
+    """As a row: `columns`, with the names of `more`."""
+    return [cell(value) for value in (*self[: len(COLUMNS)], *self.more.values())]
 
   @staticmethod
   def from_row(row: Mapping[str, str]) -> Point:
@@ -55,7 +62,12 @@ class Point(NamedTuple):
       encode_seconds=float(row["encode_seconds"]),
       decode_seconds=float(row["decode_seconds"]),
       nominal_bpp=float(row["nominal_bpp"]) if row["nominal_bpp"] else None,
+      more={name: float(value) for name, value in row.items() if name not in COLUMNS},
     )
+
+
+COLUMNS = Point._fields[:-1]
+"""Those of all results; names of further metrics follow."""
 
 
 def measure(
@@ -63,6 +75,7 @@ def measure(
   name: str,
   image: np.ndarray,
   trials_of: Callable[[Codec, np.ndarray], Iterable[Trial]] = trials,
+  more: Sequence[str] = (),
 ) -> list[Point]:
   """A point for each setting of a codec.
 
@@ -70,30 +83,36 @@ def measure(
     name: of the image, for the rows and for messages.
     image: uint8 [H, W, 3], sides of at least MIN_SIDE pixels.
     trials_of: puts the image through the codec.
+    more: metrics to measure beside those of every point.
 
   Raises:
     ImageError: if the image is too small, the codec cannot take it, or gives back another size.
   """
   try:
-    return [point(codec.name, name, image, trial) for trial in trials_of(codec, image)]
+    return [point(codec.name, name, image, trial, more) for trial in trials_of(codec, image)]
   except ImageError as error:
     raise ImageError(f"{name}: {codec.name}: {error}") from error
 
 
-def point(codec: str, name: str, image: np.ndarray, trial: Trial) -> Point:
+def point(
+  codec: str, name: str, image: np.ndarray, trial: Trial, more: Sequence[str] = ()
+) -> Point:
   """The point of an image, uint8 [H, W, 3], that went through a codec."""
+
+  def quality(metric: table.Metric) -> float:
+    return float(metric.measure(image, trial.image))
+
   return Point(
     image=name,
     codec=codec,
     setting=trial.setting,
     bytes=trial.size,
     bpp=8 * trial.size / (image.shape[0] * image.shape[1]),
-    psnr=float(metrics.psnr(image, trial.image)),
-    ms_ssim=float(metrics.ms_ssim(image, trial.image)),
-    psnr_hvs=float(metrics.psnr_hvs(image, trial.image)),
+    **{name: quality(table.find(name)) for name in table.ALWAYS},
     encode_seconds=trial.encode_seconds,
     decode_seconds=trial.decode_seconds,
     nominal_bpp=trial.nominal_bpp,
+    more={metric.name: quality(metric) for metric in map(table.find, more)},
   )
 
 

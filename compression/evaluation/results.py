@@ -1,7 +1,8 @@
 """The rows of an evaluation in a folder, so that a killed run goes on where it was.
 
     results.csv   the columns of `points.Point`; the rows of an image and codec are added together
-    run.json      the codecs with their settings and versions, the photos with their checksums
+    run.json      the codecs with their settings and versions, the photos with their checksums, and
+                  the metrics beside those of all results
 
 A run in the same folder does what is missing. It may have more photos and codecs than the run
 before; one that lacks some, or has them otherwise, is refused, as means would mix what differs.
@@ -25,21 +26,28 @@ from typing import Any
 from compression.codecs.base import Codec
 from compression.common.errors import OutputError
 from compression.common.files import atomic_write, make_folder
-from compression.evaluation.points import Point, cell
+from compression.evaluation.points import COLUMNS, Point
+from compression.metrics.table import Metric
 
 RESULTS_FILE, RUN_FILE = "results.csv", "run.json"
 
 Run = dict[str, dict[str, Any]]
-"""What run.json holds: "codecs" and "images", each a name -> what must not change."""
+"""What run.json holds: "codecs", "images" and, if there are more, "metrics", each a name -> what
+must not change."""
 
 
-def describe_run(codecs: Iterable[Codec], images: Mapping[str, pathlib.Path]) -> Run:
+def describe_run(
+  codecs: Iterable[Codec], images: Mapping[str, pathlib.Path], more: Iterable[Metric] = ()
+) -> Run:
   """What a run is made of.
 
   Args:
     images: name in the rows -> file.
+    more: metrics beside those of all results.
   """
+  metrics = {metric.name: metric.identity for metric in more}
   return {
+    **({"metrics": metrics} if metrics else {}),
     "codecs": {
       codec.name: {"settings": list(codec.settings), "identity": codec.identity} for codec in codecs
     },
@@ -65,6 +73,7 @@ class Results:
   def __init__(self, folder: str | os.PathLike[str], run: Run, overwrite: bool = False):
     self.folder = make_folder(folder)
     self._run = run
+    self._more = list(run.get("metrics", {}))
     self._file = self.folder / RESULTS_FILE
     self._groups: dict[tuple[str, str], list[Point]] = {}
     with contextlib.ExitStack() as stack:
@@ -73,7 +82,7 @@ class Results:
         self._groups = self._read()
       # First the rows, which an older run.json describes, too: a run that ends here loses none.
       with atomic_write(self._file) as file:
-        file.write(to_csv(self.points).encode())
+        file.write(to_csv(self.points, more=self._more).encode())
       with atomic_write(self.folder / RUN_FILE) as file:
         file.write(json.dumps(run, indent=2).encode() + b"\n")
       self._handle = os.open(self._file, os.O_WRONLY | os.O_APPEND)
@@ -131,9 +140,9 @@ class Results:
       return {}
     except OSError as error:
       raise OutputError(f"{self._file}: cannot be read: {error.strerror}") from error
-    if text == to_csv([]):
+    if text == to_csv([], more=self._more):
       return {}
-    if not text.startswith(to_csv([])):
+    if not text.startswith(to_csv([], more=self._more)):
       raise OutputError(f"{self._file}: has other columns; --overwrite starts anew")
     self._check_run()
     groups: dict[tuple[str, str], list[Point]] = collections.defaultdict(list)
@@ -152,11 +161,12 @@ class Results:
     try:
       before = json.loads(file.read_text("utf-8"))
       kinds = [(kind, before[kind].items()) for kind in ("codecs", "images")]
+      kinds.append(("metrics", before.get("metrics", {}).items()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
       raise OutputError(f"{file}: cannot be read; --overwrite starts anew") from None
     for kind, items in kinds:
       for name, made_of in items:
-        if name not in self._run[kind]:
+        if name not in self._run.get(kind, {}):
           what = "is not among those of this run"
         elif self._run[kind][name] != made_of:
           what = "has changed since"
@@ -173,13 +183,17 @@ class Results:
     return [point.setting for point in group] == self._run["codecs"][codec]["settings"]
 
 
-def to_csv(points: Iterable[Point], header: bool = True) -> str:
-  """Rows as text."""
+def to_csv(points: Iterable[Point], header: bool = True, more: Iterable[str] = ()) -> str:
+  """Rows as text.
+
+  Args:
+    more: the names of further metrics that the points have, in their order.
+  """
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
   if header:
-    writer.writerow(Point._fields)
-  writer.writerows(map(cell, point) for point in points)
+    writer.writerow([*COLUMNS, *more])
+  writer.writerows(point.cells() for point in points)
   return text.getvalue()
 
 
@@ -192,7 +206,7 @@ def read_points(file: str | os.PathLike[str]) -> list[Point]:
   try:
     with open(file, newline="", encoding="utf-8") as rows:
       table = csv.DictReader(rows)
-      if tuple(table.fieldnames or ()) != Point._fields:
+      if tuple(table.fieldnames or ())[: len(COLUMNS)] != COLUMNS:
         raise ValueError("it has other columns")
       return [Point.from_row(row) for row in table]
   except (OSError, KeyError, TypeError, ValueError) as error:

@@ -13,8 +13,9 @@ from compression.codecs import registry
 from compression.codecs.base import Codec, Options
 from compression.common.errors import CompressionError, ImageError
 from compression.evaluation import workers
-from compression.evaluation.points import MIN_SIDE, Point, measure
+from compression.evaluation.points import Point, measure
 from compression.images.photos import read_photo
+from compression.metrics import table
 
 
 class Task(NamedTuple):
@@ -24,14 +25,16 @@ class Task(NamedTuple):
     file: of the photo.
     codec: as `registry.find` takes it.
     options: for the codec.
+    more: metrics to measure beside those of all results.
   """
 
   file: pathlib.Path
   codec: str
   options: Options
+  more: tuple[str, ...] = ()
 
 
-def name_photos(files: Sequence[str]) -> dict[str, pathlib.Path]:
+def name_photos(files: Sequence[str], more: Sequence[str] = ()) -> dict[str, pathlib.Path]:
   """Name in the rows -> file, once it is clear that all can be measured.
 
   Raises:
@@ -39,13 +42,16 @@ def name_photos(files: Sequence[str]) -> dict[str, pathlib.Path]:
     CompressionError: if two have the same name.
   """
   named: dict[str, pathlib.Path] = {}
+  metrics = [table.find(name) for name in (*table.ALWAYS, *more)]
+  pickiest = max(metrics, key=lambda metric: metric.min_side)
   for file in map(pathlib.Path, files):
     if file.name in named:
       raise CompressionError(f"{file}: has the same name as {named[file.name]}")
     height, width, _ = read_photo(file).image.shape
-    if min(height, width) < MIN_SIDE:
+    if min(height, width) < pickiest.min_side:
       raise ImageError(
-        f"{file}: has {width}x{height} pixels; MS-SSIM needs sides of at least {MIN_SIDE}"
+        f"{file}: has {width}x{height} pixels;"
+        f" {pickiest.title} needs sides of at least {pickiest.min_side}"
       )
     named[file.name] = file
   return named
@@ -65,7 +71,7 @@ def run(tasks: Iterable[Task], jobs: int) -> Generator[list[Point], None, None]:
 
 def _measure(task: Task, threads: int) -> list[Point]:
   codec = _codec(task.codec, task.options._replace(threads=threads))
-  return measure(codec, task.file.name, _photo(task.file))
+  return measure(codec, task.file.name, _photo(task.file), more=task.more)
 
 
 @functools.cache

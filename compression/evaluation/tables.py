@@ -11,16 +11,15 @@ from compression import metrics
 from compression.evaluation import means as means_lib
 from compression.evaluation.means import (
   CHECK_CODEC,
-  MEASURES,
   MS_SSIM,
   PSNR_HVS,
   Curve,
   Mean,
-  Measure,
 )
 from compression.evaluation.throughput import NOMINAL_BPP, Throughput
 from compression.metrics import CurveError, published
 from compression.metrics.curves import HIGHEST_BPP, LOWEST_BPP
+from compression.metrics.table import Metric
 
 RATES = (0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 """Bits per pixel at which codecs are compared."""
@@ -71,7 +70,7 @@ def settings_table(means: Sequence[Mean], kodak: bool) -> Table:
   return Table(f"{means[0].codec}: all settings", heads, rows)
 
 
-def rates_table(means: Sequence[Mean], measure: Measure, kodak: bool) -> Table:
+def rates_table(means: Sequence[Mean], measure: Metric, kodak: bool) -> Table:
   """A measure at RATES, on the line between the codec's points around each."""
   rows = []
   for curve in _curves(means, measure, kodak):
@@ -112,20 +111,21 @@ def auc_table(means: Sequence[Mean], kodak: bool) -> Table:
 def bd_rate_table(means: Sequence[Mean], kodak: bool) -> Table | None:
   """BD-rates against ANCHOR; None without it, or without others."""
   rows: dict[str, list[str]] = {}
-  for column, measure in enumerate(MEASURES):
+  measures = means_lib.drawn(means)
+  for column, measure in enumerate(measures):
     curves = _curves(means, measure, kodak)
     anchors = [curve for curve in curves if curve.name == ANCHOR]
     if not anchors:
       return None
     for curve in curves:
       if curve.name != ANCHOR:
-        cells = rows.setdefault(curve.name, [curve.name, *[NOTHING] * len(MEASURES)])
+        cells = rows.setdefault(curve.name, [curve.name, *[NOTHING] * len(measures)])
         cells[1 + column] = _bd_rate(anchors[0], curve)
   if not rows:
     return None
   return Table(
     f"BD-rate against {ANCHOR}",
-    ["codec", *(measure.label.replace(" (dB)", "") for measure in MEASURES)],
+    ["codec", *(measure.title for measure in measures)],
     list(rows.values()),
     f"Bits more or less than {ANCHOR} for the same quality, over the qualities that both have.",
   )
@@ -192,7 +192,9 @@ def all_tables(
 ) -> list[Table]:
   """All that there is something to put into."""
   chosen = means_lib.shown(means)
-  tables: list[Table | None] = [rates_table(chosen, measure, kodak) for measure in MEASURES]
+  tables: list[Table | None] = [
+    rates_table(chosen, measure, kodak) for measure in means_lib.drawn(chosen)
+  ]
   tables.append(auc_table(chosen, kodak))
   tables.append(_joined(bd_rate_table(chosen, kodak), throughput_table(throughput)))
   tables += [check_table(means)] if kodak else []
@@ -221,7 +223,7 @@ def _joined(left: Table | None, right: Table | None) -> Table | None:
   )
 
 
-def _curves(means: Sequence[Mean], measure: Measure, kodak: bool) -> list[Curve]:
+def _curves(means: Sequence[Mean], measure: Metric, kodak: bool) -> list[Curve]:
   """Those of the codecs, then the published ones."""
   published_too = means_lib.published_curves(measure) if kodak else []
   return means_lib.curves(means, measure) + published_too

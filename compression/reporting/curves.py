@@ -60,7 +60,7 @@ def draw(evaluation: Evaluation) -> list[Plot]:
   kodak = means_lib.is_kodak(evaluation.points)
   drawn = []
   with matplotlib.rc_context({"font.size": _FONT_SIZE, "svg.hashsalt": _SALT}):
-    for measure in means_lib.MEASURES:
+    for measure in means_lib.drawn(means):
       uris = {}
       for scale in plots.SCALES:
         file = io.BytesIO()

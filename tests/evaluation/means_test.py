@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 
+import numpy as np
 import pytest
 
 from compression.evaluation import means as means_lib
 from compression.evaluation.means import MEASURES, MS_SSIM_DB, PSNR, PSNR_HVS, means
+from compression.metrics import table
 from compression.metrics.ms_ssim import decibels
 from tests.evaluation.examples import KODAK, curve, network
 
@@ -28,6 +30,25 @@ def test_means_are_over_the_images_at_a_setting() -> None:
   assert only.nominal_bpp == 0.125
   rows = list(csv.DictReader(io.StringIO(means_lib.to_csv(means(POINTS)))))
   assert [row["psnr"] for row in rows] == ["21", "32"]
+
+
+def test_further_metrics_have_means_and_columns() -> None:
+  points = [
+    point._replace(more={"lpips_alex": distance})
+    for point, distance in zip([*curve("c", [(0.5, 20.0)]), *curve("c", [(0.7, 22.0)])], (0.1, 0.3))
+  ]
+  points = [point._replace(setting=1) for point in points]
+  (mean,) = means(points)
+  metric = table.find("lpips_alex")
+  assert mean.quality(metric) == pytest.approx(0.2)
+  assert [found.name for found in means_lib.drawn([mean])][-1] == "lpips_alex"
+  (drawn,) = means_lib.curves([mean], metric)
+  assert drawn.quality == (pytest.approx(-10 * np.log10(0.2)),)
+  head, row = means_lib.to_csv([mean]).splitlines()
+  assert head.endswith(",nominal_bpp,lpips_alex")
+  assert float(row.split(",")[-1]) == mean.more["lpips_alex"]
+  assert not means_lib.published_curves(metric)
+  assert np.isnan(mean.quality(table.find("lpips_vgg")))
 
 
 def test_decibels_of_ms_ssim() -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from compression.common.errors import CompressionError
+from compression.evaluation import means as means_lib
 from compression.evaluation import plots
 from compression.evaluation.means import MEASURES, PSNR, PSNR_HVS, means
 from compression.metrics import published
@@ -61,7 +62,7 @@ def test_every_measure_and_scale_is_written(
   before = (tmp_path / "psnr_linear.svg").read_bytes()
   assert b"<svg" in before
   monkeypatch.setattr(plots, "SCALES", ("linear",))  # one is enough to see that it is the same
-  monkeypatch.setattr(plots, "MEASURES", (PSNR,))
+  monkeypatch.setattr(means_lib, "MEASURES", (PSNR,))
   plots.write_all(tmp_path, MEANS, kodak=True)
   assert (tmp_path / "psnr_linear.svg").read_bytes() == before
 

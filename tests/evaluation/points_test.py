@@ -29,6 +29,16 @@ def test_a_row_holds_the_measures_of_the_decoded_image(photo: np.ndarray) -> Non
     assert point.psnr_hvs == pytest.approx(metrics.psnr_hvs(image, decoded), rel=1e-12)
 
 
+def test_further_metrics_are_columns_of_their_own(photo: np.ndarray) -> None:
+  image = photo[:40, :50]
+  points = measure(Quantizer(), "a.png", image, more=["psnr_hvs_m"])
+  decoded = (image // 16 * 16).astype(np.uint8)
+  assert points[-1].more == {"psnr_hvs_m": pytest.approx(metrics.psnr_hvs_m(image, decoded))}
+  text = to_csv(points, more=points[0].more)
+  assert text.startswith(to_csv([]).strip() + ",psnr_hvs_m\n")
+  assert [Point.from_row(row) for row in csv.DictReader(io.StringIO(text))] == points
+
+
 def test_the_columns_are_in_this_order() -> None:
   assert to_csv([]) == (
     "image,codec,setting,bytes,bpp,psnr,ms_ssim,psnr_hvs,encode_seconds,decode_seconds,nominal_bpp\n"

@@ -10,6 +10,7 @@ import pytest
 from compression.common.errors import OutputError
 from compression.evaluation.points import Point
 from compression.evaluation.results import Results, describe_run, read_points
+from compression.metrics import table
 from tests.codecs.examples import Quantizer
 
 
@@ -29,6 +30,26 @@ def _other(name: str, identity: str = "first") -> Quantizer:
   codec = Quantizer()
   codec.name, codec.identity = name, identity
   return codec
+
+
+def test_runs_with_other_metrics_are_other_runs(
+  tmp_path: pathlib.Path, images: dict[str, pathlib.Path]
+) -> None:
+  nima = table.find("nima:weights.h5")
+  runs = [
+    describe_run([Quantizer()], images, more)
+    for more in ([], [nima], [nima._replace(identity="other weights")])
+  ]
+  rows = [point._replace(more={"nima": 5.5}) for point in _rows("a.png")]
+  with Results(tmp_path / "out", runs[1]) as results:
+    results.add(rows)
+  with Results(tmp_path / "out", runs[1]) as results:
+    assert results.points == rows
+  assert read_points(tmp_path / "out/results.csv") == rows
+  with pytest.raises(OutputError, match="has other columns; --overwrite starts anew"):
+    Results(tmp_path / "out", runs[0])
+  with pytest.raises(OutputError, match="was begun with other metrics: nima has changed since"):
+    Results(tmp_path / "out", runs[2])
 
 
 def test_a_second_run_finds_the_rows_of_the_first(

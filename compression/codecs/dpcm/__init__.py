@@ -1,0 +1,1 @@
+"""Neural predictive coding: see `codec.py`."""
