@@ -2,7 +2,7 @@
 
 Decoders take the end marker for the end of the bits, and fill up what is missing with zeros. So a
 file is whole if it does not matter what stands where it ends: nothing but the marker, or more bits,
-whatever they are. And it has to have all scans: a progressive file may end between two of them.
+whatever they are, also of the next interval, where it has restart markers. And it has to have all scans: a progressive file may end between two of them.
 Nothing here needs TensorFlow.
 """
 
@@ -14,7 +14,9 @@ import io
 from PIL import Image
 
 _END = b"\xff\xd9"
-_FILLINGS = (b"", bytes(64), b"\xfe" * 64, b"\x5a" * 64)  # what begins with a 0, and with a 1
+_BITS = (bytes(64), b"\xfe" * 64, b"\x5a" * 64)  # some begin with a 0, and one with a 1
+_RESTARTS = [bytes([0xFF, 0xD0 + number]) for number in range(8)]
+_FILLINGS = [b"", *_BITS, *(restart + bits for restart in _RESTARTS for bits in _BITS)]
 _MARKER = 0xFF
 _START_OF_FRAME = {0xC0, 0xC1, 0xC2}  # sequential, and progressive; Huffman codes
 _START_OF_SCAN = 0xDA

@@ -23,10 +23,7 @@ _COLOURS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 _ANIMATION = b"acTL"
 _EXIF = b"eXIf"
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-_ORIENTED_TEXTS = (
-  b"XML:com.adobe.xmp",
-  b"Raw profile type exif",
-)  # where Pillow finds orientations
+_ORIENTED_TEXTS = (b"XML:com.adobe.xmp", b"Raw profile type exif")  # Pillow turns by them, too
 _MAX_METADATA = 2**20  # bytes of a text, inflated, or of EXIF data; Pillow's own limit for texts
 _MAX_PROFILE = 2**24  # bytes of a colour profile, inflated: the largest in use have some 9 MB
 _BLOCK = 2**20
