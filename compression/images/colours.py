@@ -129,8 +129,8 @@ def _of_numbers(chunks: Mapping[bytes, bytes]) -> _Said:
   curve, primaries, names = icc.SRGB_CURVE, icc.SRGB, []
   if b"cHRM" in chunks:
     numbers = [value / _PNG_UNIT for value in struct.unpack(">8I", chunks[b"cHRM"])]
-    white, *others = zip(numbers[::2], numbers[1::2])
-    primaries = icc.Primaries(*others, white)
+    white, red, green, blue = zip(numbers[::2], numbers[1::2])
+    primaries = icc.Primaries(red, green, blue, white)
     names.append("cHRM")
   if b"gAMA" in chunks:
     gamma = struct.unpack(">I", chunks[b"gAMA"])[0] / _PNG_UNIT

@@ -2,8 +2,8 @@
 
 Decoders take the end marker for the end of the bits, and fill up what is missing with zeros. So a
 file is whole if it does not matter what stands where it ends: nothing but the marker, or more bits,
-whatever they are, also of the next interval, where it has restart markers. And it has to have all scans: a progressive file may end between two of them.
-Nothing here needs TensorFlow.
+whatever they are, also of the next interval, where it has restart markers. And it has to have all
+scans: a progressive file may end between two of them. Nothing here needs TensorFlow.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def _pages(file: BinaryIO, start: bytes) -> Iterator[Any]:
     warnings.simplefilter("ignore")
     is_big = start[2] == 43 or start[3] == 43
     reader = TiffImagePlugin.ImageFileDirectory_v2(start if is_big else start[:8])
-    todo, seen = [int(reader.next)], set()
+    todo, seen = [int(reader.next)], set[int]()
     while todo and len(seen) < _MAX_PAGES:
       place = todo.pop(0)
       if not place or place in seen:

@@ -112,7 +112,7 @@ def _to_array(
       cover = strip.getchannel("A")
       strip = strip.getchannel("L") if strip.mode == "LA" else strip.convert("RGB")
     strip = (convert or _as_it_is)(strip).convert("RGB")
-    if cover is not None and cover.getextrema()[0] < _OPAQUE:
+    if cover is not None and np.asarray(cover).min() < _OPAQUE:
       strip = Image.composite(strip, Image.new("RGB", strip.size, "white"), cover)
       is_transparent = True
     array[top:bottom] = np.asarray(strip)

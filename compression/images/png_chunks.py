@@ -14,7 +14,7 @@ import io
 import itertools
 import struct
 import zlib
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -109,7 +109,9 @@ def sift(file: BinaryIO) -> Sifted:
   depth = file.read(1)
   if not depth:
     raise DamageError
-  joined = io.BufferedReader(_Joined(file, parts, b"" if ended else _END), _BLOCK)
+  joined = io.BufferedReader(
+    cast(io.RawIOBase, _Joined(file, parts, b"" if ended else _END)), _BLOCK
+  )
   return Sifted(joined, depth[0], colours, notes, animated)
 
 
