@@ -14,7 +14,7 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -89,6 +89,27 @@ def read_photo(source: str | os.PathLike[str] | BinaryIO, name: str | None = Non
   with contextlib.ExitStack() as stack:
     stack.enter_context(_silence)
     return _read(source, name, stack)
+
+
+def read_photos(names: Sequence[str], warn: Callable[[str], None]) -> Iterator[tuple[str, Photo]]:
+  """Yields the name and the photo of each file that is one; `warn` gets a line for each other.
+
+  Raises:
+    ImageError: at the end, if none is.
+  """
+  first, count = "", 0
+  for name in names:
+    try:
+      photo = read_photo(name)
+    except ImageError as error:
+      first = first or str(error)
+      count += 1
+      if len(names) > 1:
+        warn(f"{error}; left out")
+      continue
+    yield name, photo
+  if names and count == len(names):
+    raise ImageError(f"{first}; and {count - 1} more" if count > 1 else first)
 
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool = False) -> None:

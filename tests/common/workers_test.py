@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 import pytest
 
+from compression.common import workers
 from compression.common.errors import CompressionError, ImageError
-from compression.evaluation import workers
 from tests import programs
 
 # Runs as a program: starts tasks that never end, says so, and waits for them.
 ENDLESS = """
 import os, pathlib, sys, time
-from compression.evaluation import workers
+from compression.common import workers
 from tests import programs
 
 def endless(folder):
