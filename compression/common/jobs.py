@@ -66,7 +66,8 @@ def define_precision_flag() -> flags.FlagHolder:
 def plan(sources: list[str], suffix: str, outputs: OutputFlags) -> list[Job]:
   """Pairs inputs with outputs: beside the input, in --output_dir, or --output for one input.
 
-  Inputs that would have the same output each have a problem; the others are not concerned.
+  An input that is named twice is one. Inputs that would have the same output each have a problem;
+  the others are not concerned.
 
   Raises:
     UsageError: if the flags contradict each other.
@@ -81,6 +82,7 @@ def plan(sources: list[str], suffix: str, outputs: OutputFlags) -> list[Job]:
     raise program.UsageError("--overwrite and --skip_existing exclude each other")
   if output_dir is not None:
     files.make_folder(output_dir)
+  sources = list(dict.fromkeys(sources))
   jobs = [Job(source, _target(source, suffix, output, output_dir)) for source in sources]
   same: dict[str, list[int]] = {}
   for number, job in enumerate(jobs):

@@ -79,7 +79,8 @@ def protect() -> None:
     if stream is None:
       _state.closed.add(name)
       _fill(descriptor)
-      stream = open(os.devnull, "r" if name == _INPUT else "w")  # noqa: SIM115  as long as this
+      mode = "r" if name == _INPUT else "w"
+      stream = open(os.devnull, mode, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
     elif name != _INPUT:
       stream = _protected(name, stream)
     setattr(sys, name, stream)

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent import futures
 from typing import Any, TypeVar
 
@@ -39,9 +39,7 @@ def threads_each(jobs: int) -> int:
 class KilledError(CompressionError):
   """A process was killed; `unfinished` are the tasks that were begun and not done."""
 
-  def __init__(self, unfinished: list[Any]):
-    super().__init__("a process was killed, perhaps as memory ran out: try fewer --jobs")
-    self.unfinished = unfinished
+  unfinished: Sequence[Any] = ()
 
 
 def run(
@@ -83,7 +81,9 @@ def run(
             begun[pool.submit(work, task)] = task
           yield result
     except futures.BrokenExecutor:
-      raise KilledError([*begun.values()]) from None
+      error = KilledError("a process was killed, perhaps as memory ran out: try fewer --jobs")
+      error.unfinished = [*begun.values()]
+      raise error from None
     finally:
       if not all(future.done() for future in begun):  # at once, in the middle of their work
         for process in set(multiprocessing.active_children()) - others:

@@ -24,6 +24,8 @@ from compression.common import files
 from compression.common.errors import ImageError
 from compression.images import jpeg_ends, kinds, pixels, png_chunks
 
+_JPEG = b"\xff\xd8\xff"
+
 MAX_SIDE = 65535  # what 16 bits hold
 MAX_PIXELS = 2**30  # six times Pillow's own limit; 3 GiB of RGB, and Pillow needs 4 GiB to decode
 
@@ -110,6 +112,23 @@ def read_photos(names: Sequence[str], warn: Callable[[str], None]) -> Iterator[t
     yield name, photo
   if names and count == len(names):
     raise ImageError(f"{first}; and {count - 1} more" if count > 1 else first)
+
+
+def plain_file(source: BinaryIO, name: str) -> tuple[bytes, tuple[str, ...]]:
+  """A file of a photo in which every reader sees the pixels that `read_photo` gives, and its notes.
+
+  That is the file itself if it is PNG or JPEG and nothing in it wants to be applied; else a PNG of
+  the pixels.
+
+  Raises:
+    ImageError: as `read_photo`.
+  """
+  photo = read_photo(source, name)
+  source.seek(0)
+  data = source.read()
+  if not photo.notes and data.startswith((png_chunks.SIGNATURE, _JPEG)):
+    return data, ()
+  return encode_png(photo.image), photo.notes
 
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool = False) -> None:

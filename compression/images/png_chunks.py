@@ -31,10 +31,6 @@ _END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
 _DEPTH = 24  # offset of bits a channel, in IHDR, which comes first
 
 
-class DamageError(Exception):
-  """The pixels cannot be relied on."""
-
-
 class Sifted(NamedTuple):
   """What a PNG file holds.
 
@@ -60,7 +56,7 @@ def sift(file: BinaryIO) -> Sifted:
     file: a seekable file that begins with SIGNATURE. It is read again by what is returned.
 
   Raises:
-    DamageError: if it is cut short in a chunk of pixels, or the checksum of one is wrong.
+    ValueError: if it is cut short in a chunk of pixels, or the checksum of one is wrong.
     OSError: if it cannot be read.
   """
   size = file.seek(0, io.SEEK_END)
@@ -76,7 +72,7 @@ def sift(file: BinaryIO) -> Sifted:
     end = place + 12 + length
     if end > size:
       if name in _PIXELS[:4] or not has_pixels:
-        raise DamageError
+        raise ValueError("the pixels cannot be relied on")
       notes.append("its end is missing, behind all pixels")
       break
     has_pixels = has_pixels or name == b"IDAT"
@@ -84,7 +80,7 @@ def sift(file: BinaryIO) -> Sifted:
     kept = name in _PIXELS
     if kept:
       if not _is_sound(file, name, length):
-        raise DamageError
+        raise ValueError("the pixels cannot be relied on")
     elif name in _COLOURS or name == _EXIF:
       content = _content(file, name, length)
       if content is None:
@@ -98,7 +94,7 @@ def sift(file: BinaryIO) -> Sifted:
     elif name == _ANIMATION:
       animated = (_content(file, name, length) or b"")[:4] > b"\0\0\0\1"
     elif name[:1].isupper():  # chunks that a reader must know begin so: Apple's CgBI, for one
-      raise DamageError
+      raise ValueError("the pixels cannot be relied on")
     if kept:
       if parts[-1][1] == place:
         parts[-1] = (parts[-1][0], end)
@@ -108,7 +104,7 @@ def sift(file: BinaryIO) -> Sifted:
   file.seek(_DEPTH)
   depth = file.read(1)
   if not depth:
-    raise DamageError
+    raise ValueError("the pixels cannot be relied on")
   joined = io.BufferedReader(
     cast(io.RawIOBase, _Joined(file, parts, b"" if ended else _END)), _BLOCK
   )

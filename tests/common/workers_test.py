@@ -94,6 +94,13 @@ def test_errors_come_back() -> None:
     list(workers.run(_die, [1, 2], 1, 1))
 
 
+def test_of_processes_that_are_killed_the_tasks_are_told() -> None:
+  tasks = iter(range(100))
+  with pytest.raises(workers.KilledError) as caught:
+    list(workers.run(_die, tasks, 1, 1))
+  assert list(caught.value.unfinished) == [0, 1] and next(tasks) == 2  # and no more were taken
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs Linux")
 def test_closing_ends_the_processes_in_the_middle_of_their_work() -> None:
   results = workers.run(_wait, [0, 1], 1, 1)
