@@ -327,9 +327,6 @@ def test_images_that_are_not_uint8_are_refused_and_not_cast(exported, dtype):
   for image in (images, tf.constant(images)):
     with pytest.raises(ValueError, match=rf"(?s)dtype={np.dtype(dtype).name}.*dtype=tf.uint8"):
       exported.encoder.encode(image, 1)
-  for values in ([[[[0.5] * 3]]], [[[[300] * 3]]]):
-    with pytest.raises((ValueError, TypeError)):
-      exported.encoder.encode(values, 1)
 
 
 @pytest.fixture(scope="session")
