@@ -55,10 +55,11 @@ def _print_steps(rate: float) -> None:
 
 
 def _photos() -> list[np.ndarray]:
-  from compression.images.photos import read_photo
+  from compression.images.photos import read_photos
 
   if _IMAGES.value is not None:
-    return [read_photo(name).image for name in program.expand([_IMAGES.value])]
+    names = program.expand([_IMAGES.value])
+    return [photo.image for _, photo in read_photos(names, program.warn)]
   try:
     import skimage.data
   except ImportError:

@@ -21,7 +21,7 @@ from absl import flags
 
 from compression.codecs import model_folders, registry
 from compression.codecs.base import Codec, Options, default_setting
-from compression.common import jobs, program
+from compression.common import jobs, program, workers
 from compression.formats import rnic
 
 if TYPE_CHECKING:
@@ -79,19 +79,20 @@ def main(argv: list[str]) -> int:
   setting = _ITERATIONS.value if _SETTING.value is None else _SETTING.value
   if setting is not None:
     codec.check_setting(setting)
-  return jobs.run(jobs.plan(names, codec.suffix, _OUTPUTS), _compress, "photo")
+  return jobs.run(jobs.plan(names, codec.suffix, _OUTPUTS), _compress, "photo", _OUTPUTS)
 
 
 @functools.lru_cache(maxsize=1)
 def _codec() -> Codec:
   """What is wrong with it comes first; weights are read when the first photo has been."""
-  return registry.find(_MODEL.value, Options(_PRECISION.value, 0, _ENTROPY_CODER.value))
+  threads = workers.threads_each(_OUTPUTS.jobs.value)
+  return registry.find(_MODEL.value, Options(_PRECISION.value, threads, _ENTROPY_CODER.value))
 
 
 def _compress(job: jobs.Job) -> None:
   from compression.images.photos import read_photo
 
-  jobs.check_target(job.target, _OUTPUTS)
+  jobs.check_targets([job.target], job.source, _OUTPUTS)
   photo = read_photo(*jobs.open_source(job.source))
   codec = _codec()
   codec.load()

@@ -22,7 +22,7 @@ from absl import flags
 
 from compression.codecs import registry
 from compression.codecs.base import Codec, Options, ProgressiveCodec, show
-from compression.common import jobs, program
+from compression.common import jobs, program, workers
 from compression.common.errors import CompressionError, FormatError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     raise program.UsageError("--all_iterations writes several files; name them with --output")
   if _MODEL.value is not None:
     _named_codec(_MODEL.value)
-  return jobs.run(todo, _decompress, "file")
+  return jobs.run(todo, _decompress, "file", _OUTPUTS)
 
 
 def _decompress(job: jobs.Job) -> None:
@@ -71,8 +71,7 @@ def _decompress(job: jobs.Job) -> None:
     raise CompressionError(f"files of {codec.name} hold one quality only")
   written = codec.written(data) if isinstance(codec, ProgressiveCodec) else ()
   names = targets(job.target, len(written)) if _ALL_ITERATIONS.value else [job.target]
-  for name in names:
-    jobs.check_target(name, _OUTPUTS)
+  jobs.check_targets(names, job.source, _OUTPUTS)
 
   from compression.images.photos import encode_png
 
@@ -121,12 +120,14 @@ def _codec_of(data: bytes) -> Codec:
   """The codec that --model names, else the one that the file was made with."""
   if _MODEL.value is not None:
     return _named_codec(_MODEL.value)
-  return registry.of_file(data, Options(_PRECISION.value))
+  return registry.of_file(
+    data, Options(_PRECISION.value, workers.threads_each(_OUTPUTS.jobs.value))
+  )
 
 
 @functools.cache
 def _named_codec(name: str) -> Codec:
-  return registry.find(name, Options(_PRECISION.value))
+  return registry.find(name, Options(_PRECISION.value, workers.threads_each(_OUTPUTS.jobs.value)))
 
 
 if __name__ == "__main__":

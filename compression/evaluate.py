@@ -30,13 +30,13 @@ from absl import flags
 from compression.codecs import model_folders
 from compression.codecs.base import Options
 from compression.common import jobs, program
+from compression.common.errors import CompressionError
 from compression.common.files import atomic_write, check_output
 from compression.metrics import table
 
 if TYPE_CHECKING:
   from compression.codecs.base import Codec
   from compression.evaluation.points import Point
-  from compression.evaluation.results import Results
   from compression.evaluation.throughput import Throughput
 
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of photos")
@@ -67,7 +67,8 @@ def main(argv: list[str]) -> None:
     raise program.UsageError("--codecs and --model exclude each other")
   files = program.expand([pattern])
   if _CSV.value is not None:
-    check_output(_CSV.value, _OVERWRITE.value)
+    for file in files:
+      check_output(_CSV.value, _OVERWRITE.value, file)
 
   from compression.codecs import registry
   from compression.evaluation import plots, runner
@@ -80,7 +81,9 @@ def main(argv: list[str]) -> None:
   more, missing = table.find_all(_wanted_metrics())
   for line in missing:
     program.warn(f"left out: {line}")
-  photos = runner.name_photos(files, more)
+  photos, problems = runner.name_photos(files, more)
+  for line in problems:
+    program.warn(f"{line}; left out")
   program.end_cleanly_when_terminated()
   if _OUTPUT_DIR.value is None:
     _print_settings(codecs, photos, more)
@@ -104,8 +107,12 @@ def _measure(
   more: Sequence[str],
   done: Callable[[str, str], bool],
   add: Callable[[list[Point]], None],
-) -> None:
-  """Gives `add` the rows of each photo and codec that is not done; a bar on a terminal."""
+) -> set[str]:
+  """Gives `add` the rows of each photo and codec that is not done; a bar on a terminal.
+
+  Returns: the names of photos that a codec could not take, after a warning for each. Means over
+  others for each codec would compare what cannot be compared: these count for none.
+  """
   from tqdm import tqdm
 
   from compression.evaluation import runner
@@ -116,8 +123,9 @@ def _measure(
     for wanted, codec in codecs.items()
     if not done(name, codec.name)
   ]
+  failed: set[str] = set()
   if not tasks:
-    return
+    return failed
   bar = tqdm(
     total=len(photos) * len(codecs),
     initial=len(photos) * len(codecs) - len(tasks),
@@ -126,9 +134,16 @@ def _measure(
   )
   # Closed by name: else the processes would go on until the error that ends this is handled.
   with bar, contextlib.closing(runner.run(tasks, _JOBS.value)) as groups:
-    for points in groups:
-      add(points)
+    for found in groups:
+      if isinstance(found, runner.Failure):
+        program.warn(f"{found.message}; the photo is left out")
+        failed.add(found.image)
+      else:
+        add(found)
       bar.update()
+  if failed.issuperset(photos):
+    raise CompressionError("no photo is left")
+  return failed
 
 
 def _print_settings(
@@ -141,8 +156,9 @@ def _print_settings(
   def add(points: list[Point]) -> None:
     groups[points[0].image, points[0].codec] = points
 
-  _measure(codecs, photos, more, lambda image, codec: False, add)
-  keys = [(name, codec.name) for name in photos for codec in codecs.values()]
+  failed = _measure(codecs, photos, more, lambda image, codec: False, add)
+  kept = [name for name in photos if name not in failed]
+  keys = [(name, codec.name) for name in kept for codec in codecs.values()]
   points = [point for key in keys for point in groups[key]]
   if _CSV.value is not None:
     with atomic_write(_CSV.value, _OVERWRITE.value) as file:
@@ -164,20 +180,25 @@ def _write_folder(
   with Results(folder, run, _OVERWRITE.value) as results:
     if _OVERWRITE.value:
       (results.folder / THROUGHPUT_FILE).unlink(missing_ok=True)
-    _measure(codecs, photos, more, results.has, results.add)
+    failed = _measure(codecs, photos, more, results.has, results.add)
+    points = [point for point in results.points if point.image not in failed]
+    photos = {name: file for name, file in photos.items() if name not in failed}
     identities = {codec.name: codec.identity for codec in codecs.values()}
-    rows = _throughput(codecs, photos, results)
-    print(summary.write(results.folder, results.points, identities, rows), end="")
+    rows = _throughput(codecs, photos, results.folder, points)
+    print(summary.write(results.folder, points, identities, rows), end="")
 
 
 def _throughput(
-  codecs: Mapping[str, Codec], photos: Mapping[str, pathlib.Path], results: Results
+  codecs: Mapping[str, Codec],
+  photos: Mapping[str, pathlib.Path],
+  folder: pathlib.Path,
+  points: list[Point],
 ) -> list[Throughput]:
   """The rows that were measured on this machine before, and what is missing if it is asked for."""
   from compression.evaluation import means, throughput
 
-  file = results.folder / throughput.THROUGHPUT_FILE
-  settings = throughput.choose_settings(means.means(results.points))
+  file = folder / throughput.THROUGHPUT_FILE
+  settings = throughput.choose_settings(means.means(points))
   known = throughput.read(file)
   machine = throughput.machine()
   rows: list[Throughput] = []

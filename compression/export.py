@@ -124,11 +124,10 @@ def _crops(names: list[str]) -> list[np.ndarray]:
   """The middle of each photo, all of one size, as the converter takes no others."""
   import numpy as np
 
-  from compression.images.photos import read_photo
+  from compression.images.photos import read_photos
 
   crops = []
-  for name in names:
-    image = read_photo(name).image
+  for _, (image, _) in read_photos(names, program.warn):
     top, left = (max(0, (side - _CROP) // 2) for side in image.shape[:2])
     crop = image[top : top + _CROP, left : left + _CROP]
     missing = [(0, _CROP - side) for side in crop.shape[:2]]

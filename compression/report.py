@@ -48,17 +48,17 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace the file if it exist
 def main(argv: list[str]) -> None:
   pattern, output = program.require(argv, _IMAGES, _OUTPUT)
   files = program.expand([pattern])[: _MAX_IMAGES.value]
-  check_output(output, _OVERWRITE.value)
+  for file in files:
+    check_output(output, _OVERWRITE.value, file)
   model = registry.find(_MODEL.value).name
 
   from compression.evaluation import plots
-  from compression.images.photos import read_photo
+  from compression.images.photos import read_photos
   from compression.reporting import curves
 
   plots.check()
   evaluation = None if _EVALUATION.value is None else curves.read(_EVALUATION.value)
-  for file in files:
-    read_photo(file)  # all, before work is done for one
+  files = [file for file, _ in read_photos(files, program.warn)]  # before work is done for one
   program.end_cleanly_when_terminated()
   shown = _show(files, with_points=evaluation is None)
 

@@ -177,6 +177,28 @@ def test_without_other_codecs_the_model_is_measured_at_every_iteration(
   _refuses(folder, "--images is missing", status=2)
 
 
+def test_photos_that_cannot_be_measured_are_left_out(
+  folder: pathlib.Path, here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  monkeypatch.setattr(plots, "write_all", lambda *_: [])  # which takes most of the time
+  Image.new("RGB", (20000, 20)).save(folder / "wide.png")  # WebP has no sides of over 16383
+  Image.new("RGB", (1, 1)).save(folder / "one.png")
+  (folder / "text.png").write_text("no photo")
+  status, out, err = _evaluate(folder, "--images=[0tow]*.png", "--codecs=webp", "--csv=a.csv")
+  assert status == 0 and out
+  lines = err.splitlines()
+  assert [line.split(":")[1] for line in lines] == [" one.png", " text.png", " wide.png"]
+  assert all(line.startswith("warning: ") and line.endswith("left out") for line in lines)
+  assert {row.split(",")[0] for row in _rows(folder / "a.csv")} == {"0.png"}
+  flags = ["--codecs=jpeg420,webp", "--output_dir=out", "--nothroughput"]
+  status, out, err = _evaluate(folder, "--images=[0w]*.png", *flags)
+  assert status == 0 and len(err.splitlines()) == 1 and "wide.png: " in err
+  rows = {tuple(row.split(",")[:2]) for row in _rows(folder / "out/means.csv")}
+  assert len(rows) > 2
+  status, out, err = _evaluate(folder, "--images=w*.png", "--codecs=webp")
+  assert (status, out) == (1, "") and err.splitlines()[1:] == ["error: no photo is left"]
+
+
 def test_what_is_wrong_is_one_line_before_any_work(
   folder: pathlib.Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,7 +139,7 @@ def test_a_damaged_model_leaves_nothing(tmp_path: pathlib.Path, model: pathlib.P
 
 def _interrupt(process: subprocess.Popen, folder: pathlib.Path, number: int) -> None:
   """Sends a signal as soon as part of an export has been written below the folder."""
-  written = ".export.*.part/new/*/1/variables/*"
+  written = ".writing-*.part/new/*/1/variables/*"
   out, err = programs.interrupt(process, lambda: list(folder.glob(written)), number)
   assert out == ""
   if number == signal.SIGKILL:

@@ -133,7 +133,7 @@ def test_what_is_wrong_is_one_line(folder: pathlib.Path, model: pathlib.Path) ->
   _refuses(folder, "no such model or folder", images, output, "--model=gone")
   _refuses(folder, "results.csv", images, output, f"--model={model}", "--evaluation=photos")
   (folder / "photos/text.png").write_text("text")
-  _refuses(folder, "photos/text.png", images, output, f"--model={model}")
+  _refuses(folder, "photos/text.png", "--images=photos/t*.png", output, f"--model={model}")
 
 
 def test_without_matplotlib_no_work_is_done(

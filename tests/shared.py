@@ -12,7 +12,8 @@ import pytest
 from compression.codecs import model_folders, registry
 from compression.codecs.base import Codec, Options
 from compression.codecs.recurrent.codec import RecurrentCodec
-from compression.evaluation import runner, workers
+from compression.common import workers
+from compression.evaluation import runner
 
 _find = registry.find
 

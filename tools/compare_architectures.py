@@ -29,9 +29,9 @@ from compression.codecs.base import Codec
 from compression.codecs.model_folders import Model
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
-from compression.common import program
+from compression.common import program, workers
 from compression.common.files import atomic_write, make_folder
-from compression.evaluation import means, runner, tables, workers
+from compression.evaluation import means, runner, tables
 from compression.evaluation.points import Point, measure
 from compression.evaluation.results import Results, describe_run
 from compression.evaluation.trials import Trial
@@ -60,7 +60,9 @@ class Run(NamedTuple):
 
 def main(argv: list[str]) -> int:
   train_glob, pattern, output_dir = program.require(argv, _TRAIN_GLOB, _IMAGES, _OUTPUT_DIR)
-  photos = runner.name_photos(program.expand([pattern]))
+  photos, problems = runner.name_photos(program.expand([pattern]))
+  for line in problems:
+    program.warn(f"{line}; left out")
   runs = _runs(train_glob, pathlib.Path(output_dir))
   folder = make_folder(output_dir)
   program.end_cleanly_when_terminated()

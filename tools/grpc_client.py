@@ -3,18 +3,26 @@
   python tools/grpc_client.py photo.jpg photo.rnic [--iterations=8] [--server=localhost:8500]
   python tools/grpc_client.py photo.rnic photo.png
 
-An example to copy: the package tensorflow-serving-api is all that it needs. The server is
-TensorFlow Serving, or `python -m compression.serve`, with the models `encoder` and `decoder` of an
-export.
+The server is TensorFlow Serving, or `python -m compression.serve`, with the models `encoder` and
+`decoder` of an export. It takes PNG and JPEG files, and their colours for sRGB: what else a photo
+may be is resolved here, as `compression.compress` does it. An example to copy: `predict` and
+`convert` need the package tensorflow-serving-api alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
+import pathlib
 import sys
 from typing import Any
+
+# The programs of this folder also run from a checkout that is not installed.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from compression.common import files
+from compression.common.errors import CompressionError
+from compression.images.photos import plain_file
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own messages
 
@@ -64,18 +72,6 @@ def convert(data: bytes, compress: bool, options: argparse.Namespace) -> bytes:
   return bytes(result)
 
 
-def write(path: str, data: bytes) -> None:
-  """Writes all of the file or nothing."""
-  part = f"{path}.part"
-  try:
-    with open(part, "wb") as file:
-      file.write(data)
-    os.replace(part, path)
-  finally:
-    with contextlib.suppress(FileNotFoundError):
-      os.unlink(part)
-
-
 def main() -> str | None:
   """Returns what went wrong, if anything."""
   parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -89,12 +85,17 @@ def main() -> str | None:
   compress = options.target.endswith(".rnic")
   if compress == options.source.endswith(".rnic"):
     parser.error("one of the two files must be an .rnic file")
-  if os.path.exists(options.target) and not options.overwrite:
-    return f"{options.target}: exists already; --overwrite replaces it"
   try:
+    files.check_output(options.target, options.overwrite, options.source)
     with open(options.source, "rb") as file:
-      data = file.read()
-    write(options.target, convert(data, compress, options))
+      data, notes = plain_file(file, options.source) if compress else (file.read(), ())
+    if notes:
+      print(f"{options.source}: {'; '.join(notes)}")
+    output = convert(data, compress, options)
+    with files.atomic_write(options.target, options.overwrite) as target:
+      target.write(output)
+  except CompressionError as error:
+    return str(error)
   except OSError as error:
     return f"{error.filename}: {error.strerror}"
   except ImportError as error:

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import pathlib
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from absl import flags
 
-from compression.common import program
+from compression.common import files, program, streams, workers
 from compression.common.errors import CompressionError, OutputError
-from compression.common.files import atomic_write, check_output, make_folder
 
 _RAW_BITS_PER_PIXEL = 24
 
 
 class Job(NamedTuple):
-  """An input and where its output goes; either may be `-`."""
+  """An input and where its output goes; either may be `-`. Where it cannot go there: why."""
 
   source: str
   target: str
+  problem: str = ""
+
+
+class Skip(Exception):  # noqa: N818  no error
+  """All outputs of a job are there, and --skip_existing was given."""
 
 
 class OutputFlags(NamedTuple):
@@ -32,14 +38,18 @@ class OutputFlags(NamedTuple):
   output: flags.FlagHolder
   output_dir: flags.FlagHolder
   overwrite: flags.FlagHolder
+  skip_existing: flags.FlagHolder
+  jobs: flags.FlagHolder
 
 
 def define_output_flags() -> OutputFlags:
-  """Defines --output, --output_dir and --overwrite for the program that calls this."""
+  """Defines --output, --output_dir, --overwrite, --skip_existing and --jobs for the program."""
   return OutputFlags(
     flags.DEFINE_string("output", None, "where the output goes, for one input; - is stdout"),
     flags.DEFINE_string("output_dir", None, "the folder that the outputs go to; made if need be"),
     flags.DEFINE_bool("overwrite", False, "replace outputs that exist"),
+    flags.DEFINE_bool("skip_existing", False, "go on: leave out inputs whose outputs exist"),
+    flags.DEFINE_integer("jobs", 1, "files at a time, each in a process of its own", 1, 1024),
   )
 
 
@@ -59,26 +69,34 @@ def define_precision_flag(decoding: bool = False) -> flags.FlagHolder:
 def plan(sources: list[str], suffix: str, outputs: OutputFlags) -> list[Job]:
   """Pairs inputs with outputs: beside the input, in --output_dir, or --output for one input.
 
+  An input that is named twice is one. Inputs that would have the same output each have a problem;
+  the others are not concerned.
+
   Raises:
     UsageError: if the flags contradict each other.
-    OutputError: if two inputs would have the same output, or the folder cannot be made.
+    OutputError: if the folder cannot be made.
   """
   output, output_dir = outputs.output.value, outputs.output_dir.value
   if output is not None and output_dir is not None:
     raise program.UsageError("--output and --output_dir exclude each other")
   if output is not None and len(sources) > 1:
     raise program.UsageError(f"--output is for one input, {len(sources)} were named")
+  if outputs.overwrite.value and outputs.skip_existing.value:
+    raise program.UsageError("--overwrite and --skip_existing exclude each other")
   if output_dir is not None:
-    make_folder(output_dir)
-  jobs: list[Job] = []
-  taken: dict[str, str] = {}
-  for source in sources:
-    target = _target(source, suffix, output, output_dir)
-    place = os.path.join(os.path.realpath(os.path.dirname(target)), os.path.basename(target))
-    if place in taken:
-      raise OutputError(f"{target}: would be the output of both {taken[place]} and {source}")
-    taken[place] = source
-    jobs.append(Job(source, target))
+    files.make_folder(output_dir)
+  sources = list(dict.fromkeys(sources))
+  jobs = [Job(source, _target(source, suffix, output, output_dir)) for source in sources]
+  same: dict[str, list[int]] = {}
+  for number, job in enumerate(jobs):
+    folder, name = os.path.split(job.target)
+    same.setdefault(os.path.join(os.path.realpath(folder), name), []).append(number)
+  for numbers in same.values():
+    for number, other in zip(numbers, numbers[1:] + numbers[:1]):
+      if number != other:
+        source, target, _ = jobs[number]
+        problem = f"{target} would be the output of {jobs[other].source}, too"
+        jobs[number] = Job(source, target, problem)
   return jobs
 
 
@@ -92,33 +110,124 @@ def _target(source: str, suffix: str, output: str | None, output_dir: str | None
   return str(folder / (path.stem + suffix))
 
 
-def run(jobs: list[Job], work: Callable[[Job], None], unit: str) -> int:
+class _Outcome(NamedTuple):
+  """What came of a job: lines for stdout (or stderr, where stdout carries data), or an error."""
+
+  job: Job
+  said: list[str]
+  error: str | None = None
+  skipped: bool = False
+
+
+def run(
+  jobs: Sequence[Job], work: Callable[[Job], None], unit: str, outputs: OutputFlags | None = None
+) -> int:
   """Runs `work` for each job, with a bar on a terminal; goes on after a file that is bad.
+
+  Args:
+    jobs: what to do.
+    work: does it; a function of the program, where several processes are asked for.
+    unit: what the inputs are.
+    outputs: the flags, where there are outputs: of several jobs, a line at the end counts what was
+      done.
 
   Returns: the exit status.
   """
   from tqdm import tqdm
 
-  status = 0
+  begin = time.monotonic()
+  to_stdout = any(job.target == program.STDIO for job in jobs) and outputs is not None
+  if to_stdout:
+    streams.claim_output()
   hide = len(jobs) < 2 or not sys.stderr.isatty()
-  for job in tqdm(jobs, unit=unit, disable=hide, leave=False):
-    bar = contextlib.nullcontext() if hide else tqdm.external_write_mode(file=sys.stderr)
-    with bar:
-      try:
-        work(job)
-      except CompressionError as error:
-        message = str(error)
-        name = "standard input" if job.source == program.STDIO else job.source
-        named = message.startswith((f"{name}: ", f"{job.target}: "))
-        program.report(message if named else f"{name}: {message}")
-        status = program.EXIT_BAD_INPUT
-  return status
+  processes = 1 if outputs is None else min(outputs.jobs.value, len(jobs))
+  outcomes = _outcomes(jobs, work, processes)
+  done = skipped = failed = 0
+  with tqdm(total=len(jobs), unit=unit, disable=hide, leave=False) as bar:
+    for outcome in outcomes:
+      with contextlib.nullcontext() if hide else tqdm.external_write_mode(file=sys.stderr):
+        for line in outcome.said:
+          say(line, outcome.job.target)
+        if outcome.error is not None:
+          program.report(outcome.error)
+      done += outcome.error is None and not outcome.skipped
+      skipped += outcome.skipped
+      failed += outcome.error is not None
+      bar.update()
+  if outputs is not None and len(jobs) > 1:
+    rate = done / max(time.monotonic() - begin, 1e-9) * 60
+    say(
+      f"{done} done, {skipped} skipped, {failed} failed; {rate:.1f} {unit}s per minute",
+      program.STDIO if to_stdout else "",
+    )
+  return program.EXIT_BAD_INPUT if failed else 0
+
+
+def _outcomes(
+  jobs: Sequence[Job], work: Callable[[Job], None], processes: int
+) -> Iterator[_Outcome]:
+  """Of each job; those of pipes are done in this process."""
+  if processes < 2:
+    yield from (_attempt(work, job) for job in jobs)
+    return
+  yield from (_attempt(work, job) for job in jobs if not _may_be_apart(job))
+  threads = workers.threads_each(processes)
+  left = filter(_may_be_apart, jobs)
+  attempt = functools.partial(_attempt_apart, work)
+  while True:
+    try:
+      yield from workers.run(attempt, left, processes, threads)
+      return
+    except workers.KilledError as error:  # which one was too much for it? Each gets its own
+      for job in error.unfinished:
+        try:
+          yield from workers.run(attempt, [job], 1, threads)
+        except workers.KilledError:
+          yield _Outcome(job, [], f"{job.source}: its process was killed, perhaps for its memory")
+
+
+def _may_be_apart(job: Job) -> bool:
+  return program.STDIO not in (job.source, job.target) and not job.problem
+
+
+def _attempt_apart(work: Callable[[Job], None], job: Job) -> _Outcome:
+  """In another process, which knows the command line and not yet the flags."""
+  program.parse_flags()
+  return _attempt(work, job)
+
+
+_said: list[str] | None = None
+"""What is said about the file at work, until that is done."""
+
+
+def _attempt(work: Callable[[Job], None], job: Job) -> _Outcome:
+  global _said
+  said: list[str] = []
+  _said = said
+  try:
+    if job.problem:
+      raise OutputError(job.problem)
+    work(job)
+  except Skip:
+    return _Outcome(job, said, skipped=True)
+  except (CompressionError, MemoryError) as error:
+    message = "not enough memory" if isinstance(error, MemoryError) else str(error)
+    name = "standard input" if job.source == program.STDIO else job.source
+    named = message.startswith((f"{name}: ", f"{job.target}: ", "standard input "))
+    return _Outcome(job, said, message if named else f"{name}: {message}")
+  finally:
+    _said = None
+  return _Outcome(job, said)
 
 
 def open_source(source: str) -> tuple[str | BinaryIO, str]:
-  """What to read an image from, and its name for messages."""
+  """What to read an image from, and its name for messages.
+
+  Raises:
+    CompressionError: if it is stdin, and that cannot be read.
+  """
   if source == program.STDIO:
-    return io.BytesIO(sys.stdin.buffer.read()), "standard input"
+    return io.BytesIO(streams.read_input()), "standard input"
   return source, source
 
 
@@ -129,19 +238,36 @@ def read_source(source: str) -> bytes:
     CompressionError: if it cannot be read.
   """
   if source == program.STDIO:
-    return sys.stdin.buffer.read()
+    return streams.read_input()
   try:
     return pathlib.Path(source).read_bytes()
   except FileNotFoundError:
     raise CompressionError(f"{source}: no such file") from None
-  except OSError as error:
-    raise CompressionError(f"{source}: cannot be read: {error.strerror}") from error
+  except (OSError, ValueError) as error:  # a zero in the name
+    reason = error.strerror if isinstance(error, OSError) else error
+    raise CompressionError(f"{source}: cannot be read: {reason}") from error
 
 
-def check_target(target: str, outputs: OutputFlags) -> None:
-  """Raises OutputError if the target could not be written; do so before the work."""
-  if target != program.STDIO:
-    check_output(target, outputs.overwrite.value)
+def check_targets(targets: Sequence[str], source: str, outputs: OutputFlags) -> None:
+  """Checks the outputs of an input before the work.
+
+  Raises:
+    OutputError: if one could not be written.
+    Skip: if all are there and may be left as they are.
+  """
+  left = [target for target in targets if not _is_left(target, outputs)]
+  if not left:
+    raise Skip
+  for target in left:
+    if target == program.STDIO:
+      streams.check_output()
+    else:
+      files.check_output(target, outputs.overwrite.value, source)
+
+
+def _is_left(target: str, outputs: OutputFlags) -> bool:
+  """Whether --skip_existing leaves an output as it is."""
+  return outputs.skip_existing.value and target != program.STDIO and files.is_written(target)
 
 
 def write_target(target: str, data: bytes, outputs: OutputFlags) -> None:
@@ -151,16 +277,19 @@ def write_target(target: str, data: bytes, outputs: OutputFlags) -> None:
     OutputError: if it exists or cannot be written.
   """
   if target == program.STDIO:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
-    return
-  with atomic_write(target, outputs.overwrite.value) as file:
-    file.write(data)
+    streams.write_output(data)
+  elif not _is_left(target, outputs):
+    with files.atomic_write(target, outputs.overwrite.value) as file:
+      file.write(data)
 
 
 def say(line: str, target: str) -> None:
-  """Prints a result; to stderr where stdout carries the data."""
-  print(line, file=sys.stderr if target == program.STDIO else sys.stdout, flush=True)
+  """Prints a result, after the work of the file; to stderr where stdout carries the data."""
+  if _said is not None:
+    _said.append(line)
+    return
+  stream = sys.stderr if target == program.STDIO else sys.stdout
+  print(program.one_line(line), file=stream, flush=True)
 
 
 def describe(pixels: int, size: int) -> str:

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from absl import flags
 
+from compression.common import streams
 from compression.common.errors import CompressionError
 
 EXIT_BAD_INPUT = 1
@@ -35,18 +36,16 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
   Flags may stand before and after the files. Import what needs TensorFlow inside `main`: then
   `--help` and usage errors are quick.
   """
+  streams.protect()
   try:
     status = main(_parse(sys.argv)) or 0
-    sys.stdout.flush()
+    streams.flush()
   except UsageError as error:
     status = _fail(str(error), EXIT_USAGE)
   except CompressionError as error:
     status = _fail(str(error), EXIT_BAD_INPUT)
   except MemoryError:
     status = _fail("not enough memory", EXIT_BAD_INPUT)
-  except BrokenPipeError:  # the reader of our output has gone, as `head` does
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    status = EXIT_BAD_INPUT
   except KeyboardInterrupt:
     status = _fail("interrupted", EXIT_INTERRUPTED)
   sys.exit(status)
@@ -73,7 +72,7 @@ def end_cleanly_when_terminated() -> None:
 
 def warn(message: str) -> None:
   """One line on stderr."""
-  print(f"warning: {_one_line(message)}", file=sys.stderr)
+  print(f"warning: {one_line(message)}", file=sys.stderr)
 
 
 def report(error: Exception | str) -> None:
@@ -81,12 +80,18 @@ def report(error: Exception | str) -> None:
   _fail(str(error), EXIT_BAD_INPUT)
 
 
+def one_line(message: str) -> str:
+  """A message as one line, whatever is in the names in it."""
+  return " ".join(message.split())
+
+
 def expand(patterns: Sequence[str]) -> list[str]:
   """File names from names and patterns: shells expand patterns, but not every one does.
 
   Raises:
     UsageError: if there are none.
-    CompressionError: if a pattern matches nothing.
+    CompressionError: if it is a single pattern, and matches nothing. Of several, one that matches
+      nothing stands for itself, and is no file.
   """
   if not patterns:
     raise UsageError("no file was named; --help shows the usage")
@@ -96,16 +101,24 @@ def expand(patterns: Sequence[str]) -> list[str]:
       names.append(pattern)
       continue
     found = sorted(glob.glob(pattern, recursive=True))
-    if not found:
+    if not found and len(patterns) == 1:
       raise CompressionError(f"{pattern}: matches no file")
-    names += found
+    names += found or [pattern]
   return names
+
+
+def parse_flags() -> None:
+  """Parses the flags in a process that another one has started, to work for it."""
+  if not flags.FLAGS.is_parsed():
+    streams.protect()
+    _parse(sys.argv)
 
 
 def _parse(argv: list[str]) -> list[str]:
   wants_help = any(word in ("-h", "-help", "--help", "--helpshort", "-?") for word in argv[1:])
   if wants_help:
     print(_help())
+    streams.flush()
     sys.exit(0)
   flags.FLAGS.set_gnu_getopt(True)
   try:
@@ -129,9 +142,5 @@ def _help() -> str:
 
 
 def _fail(message: str, status: int) -> int:
-  print(f"error: {_one_line(message)}", file=sys.stderr)
+  print(f"error: {one_line(message)}", file=sys.stderr)
   return status
-
-
-def _one_line(message: str) -> str:
-  return " ".join(message.split())

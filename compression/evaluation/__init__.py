@@ -3,7 +3,6 @@
     codecs, pillow_codecs, model_codecs   an image to bytes and back, at each setting of a codec
     points       an image at a setting: a row of the results
     results      the rows on disk, safe from being killed
-    workers      the processes that make them
     throughput   seconds per megapixel, with one thread and with all
     means, tables, plots, summary         what is shown
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from compression.codecs import registry
 from compression.codecs.base import Codec, Options
+from compression.common import workers
 from compression.common.errors import CompressionError, ImageError
-from compression.evaluation import workers
 from compression.evaluation.points import Point, measure
 from compression.images.photos import read_photo
 from compression.metrics import table
@@ -34,44 +34,73 @@ class Task(NamedTuple):
   more: tuple[str, ...] = ()
 
 
-def name_photos(files: Sequence[str], more: Sequence[str] = ()) -> dict[str, pathlib.Path]:
-  """Name in the rows -> file, once it is clear that all can be measured.
+class Failure(NamedTuple):
+  """Why a codec could not take a photo: the photo's name in the rows, and a line."""
+
+  image: str
+  message: str
+
+
+def name_photos(
+  files: Sequence[str], more: Sequence[str] = ()
+) -> tuple[dict[str, pathlib.Path], list[str]]:
+  """The photos that can be measured, name in the rows -> file; and why others cannot, a line each.
+
+  Those cannot that are no photos, are too small, or share their name with another.
+
+  Args:
+    files: the photos.
+    more: metrics beside those of all results.
 
   Raises:
-    ImageError: if one cannot be read or is too small.
-    CompressionError: if two have the same name.
+    ImageError: if none is left.
   """
-  named: dict[str, pathlib.Path] = {}
   metrics = [table.find(name) for name in (*table.ALWAYS, *more)]
   pickiest = max(metrics, key=lambda metric: metric.min_side)
+  named: dict[str, pathlib.Path] = {}
+  problems = []
+  others: dict[str, list[pathlib.Path]] = {}
   for file in map(pathlib.Path, files):
-    if file.name in named:
-      raise CompressionError(f"{file}: has the same name as {named[file.name]}")
-    height, width, _ = read_photo(file).image.shape
-    if min(height, width) < pickiest.min_side:
-      raise ImageError(
-        f"{file}: has {width}x{height} pixels;"
-        f" {pickiest.title} needs sides of at least {pickiest.min_side}"
-      )
-    named[file.name] = file
-  return named
+    others.setdefault(file.name, []).append(file)
+  for file in map(pathlib.Path, files):
+    twins = [str(twin) for twin in others[file.name] if twin != file]
+    try:
+      if twins:
+        raise ImageError(f"{file}: has the same name as {twins[0]}")
+      height, width, _ = read_photo(file).image.shape
+      if min(height, width) < pickiest.min_side:
+        raise ImageError(
+          f"{file}: has {width}x{height} pixels;"
+          f" {pickiest.title} needs sides of at least {pickiest.min_side}"
+        )
+      named[file.name] = file
+    except ImageError as error:
+      problems.append(str(error))
+  if not named:
+    raise ImageError(problems[0] + (f"; and {len(problems) - 1} more" if problems[1:] else ""))
+  return named, problems
 
 
-def run(tasks: Iterable[Task], jobs: int) -> Generator[list[Point], None, None]:
-  """Yields the rows of each photo and codec, in the order in which they are done.
+def run(tasks: Iterable[Task], jobs: int) -> Generator[list[Point] | Failure, None, None]:
+  """Yields the rows of each photo and codec, or why there are none, in the order of their end.
 
   Seconds are those of `workers.threads_each(jobs)` threads beside the other jobs' work.
 
   Raises:
-    CompressionError: if a photo cannot be read, a codec cannot take it, or a process is killed.
+    CompressionError: if a process is killed.
   """
   threads = workers.threads_each(jobs)
   return workers.run(functools.partial(_measure, threads=threads), tasks, jobs, threads)
 
 
-def _measure(task: Task, threads: int) -> list[Point]:
-  codec = _codec(task.codec, task.options._replace(threads=threads))
-  return measure(codec, task.file.name, _photo(task.file), more=task.more)
+def _measure(task: Task, threads: int) -> list[Point] | Failure:
+  try:
+    codec = _codec(task.codec, task.options._replace(threads=threads))
+    return measure(codec, task.file.name, _photo(task.file), more=task.more)
+  except CompressionError as error:
+    message = str(error)
+    named = message.startswith(f"{task.file}: ")
+    return Failure(task.file.name, message if named else f"{task.file}: {message}")
 
 
 @functools.cache

@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 from compression.codecs import registry
 from compression.codecs.base import Options
-from compression.common import timing
+from compression.common import timing, workers
 from compression.common.errors import OutputError
 from compression.common.files import atomic_write
-from compression.evaluation import workers
 from compression.evaluation.means import Mean, shown
 from compression.evaluation.points import cell
 from compression.images.photos import read_photo

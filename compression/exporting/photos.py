@@ -1,9 +1,10 @@
 """PNG and JPEG files read by a graph.
 
-The pixels are those of `datasets.images.read_photo` for 8-bit PNG files, with transparency
-composited on white, and for JPEG files, decoded by the exact integer transform. Of 16 bits a
-channel the high ones are taken. Graphs know nothing of metadata: photos are not turned as their
-EXIF data says, and colour profiles are ignored. Clients that care see to that before they send.
+The pixels are those of `images.photos.read_photo` for 8-bit PNG files, with transparency composited
+on white, and for JPEG files, decoded by the exact integer transform; upright, as the EXIF data say.
+Of 16 bits a channel the high ones are taken. Graphs know nothing of colours: profiles, and what
+else says that a photo is not sRGB, are ignored. `images.photos.plain_file` makes files for clients
+that care, and `tools/rest_client.py` and `grpc_client.py` do.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import tensorflow as tf
 
 from compression.codecs.recurrent.config import RecurrentConfig
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
-from compression.exporting import checks, packing, rnic
+from compression.exporting import checks, orientation, packing, rnic
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_SIZE_OFFSET = 16  # width and height follow the signature and the start of the first chunk
@@ -24,7 +25,7 @@ _OPAQUE = 255
 
 
 def read(file: tf.Tensor, config: RecurrentConfig) -> tf.Tensor:
-  """The pixels of a file: a string [] -> uint8 [H, W, 3]. Fails if it is neither PNG nor JPEG."""
+  """The upright pixels of a file: a string [] -> uint8 [H, W, 3]. Fails if it is no PNG or JPEG."""
   is_png = tf.equal(tf.strings.substr(file, 0, len(_PNG)), _PNG)
   known = tf.logical_or(is_png, tf.io.is_jpeg(file))
   check = [checks.require(known, "image_bytes is neither a PNG nor a JPEG file")]
@@ -35,7 +36,8 @@ def read(file: tf.Tensor, config: RecurrentConfig) -> tf.Tensor:
   with tf.control_dependencies(check):
     check = [checks.require_memory(1, sides[0], sides[1], config)]
   file = checks.after(check, file)
-  return tf.cond(is_png, lambda: _png(file), lambda: _jpeg(file))
+  image = tf.cond(is_png, lambda: _png(file), lambda: _jpeg(file))
+  return orientation.turn(image, orientation.find(file, is_png))
 
 
 def _png_size(file: tf.Tensor) -> tf.Tensor:

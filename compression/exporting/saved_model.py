@@ -11,8 +11,12 @@
 be left out (DEFAULT_ITERATIONS), though not over REST; h and w are ceil(H / 16) and ceil(W / 16);
 `shape` is H and W.
 `codes` is explained in packing.py; `codes_bytes` are `.rnic` files, see rnic.py; `image_bytes` are
-PNG or JPEG files of any sizes on the way in (photos.py), and PNG files on the way out. TensorFlow
-Serving's REST interface takes and gives tensors named `*_bytes` in base64.
+PNG or JPEG files of any sizes on the way in, turned upright, whose colours are taken for sRGB
+(photos.py), and PNG files on the way out. TensorFlow Serving's REST interface takes and gives
+tensors named `*_bytes` in base64.
+
+`encode` refuses what is not uint8. As a function of the loaded object it is prepared anew, in some
+0.03 s, for each size of images that comes; the signature of that name takes tensors and is not.
 
 A client that wants fewer iterations than `codes` has sends `codes[:, :T]`.
 
@@ -54,8 +58,8 @@ def export(codec: RecurrentCodec, folder: pathlib.Path) -> None:
   requests = warmup.requests(codec.config, codec.model_id)
   for name, module in (("encoder", encoder), ("decoder", decoder)):
     target = folder / name / VERSION
-    signatures = {key: getattr(module, key) for key in module.SIGNATURES}
-    signatures["serving_default"] = getattr(module, module.SIGNATURES[0])
+    signatures = {key: module.signature(key) for key in module.SIGNATURES}
+    signatures["serving_default"] = module.signature(module.SIGNATURES[0])
     try:
       tf.saved_model.save(module, str(target), signatures)
       warmup.write(target, name, requests[name])
@@ -100,8 +104,16 @@ class EncoderModule(tf.Module):
       return {"codes_bytes": _each(encode_one, image_bytes)}
 
     files = tf.TensorSpec([None], tf.string, "image_bytes")
-    self.encode = _function(encode, [_IMAGE, _ITERATIONS])
+    # A function that has a signature casts arrays to it, and 0.5 to 0; one that has not refuses.
+    self.encode = tf.function(encode, autograph=False)
     self.encode_bytes = _function(encode_bytes, [files, _ITERATIONS])
+
+  def signature(self, name: str) -> Any:
+    """The function of that name, for the tensors that servers give it."""
+    if name != "encode":
+      return getattr(self, name)
+    self.encode.get_concrete_function(_IMAGE, _ITERATIONS)  # what is not traced is not saved
+    return _function(self.encode.python_function, [_IMAGE, _ITERATIONS])
 
 
 class DecoderModule(tf.Module):
@@ -156,6 +168,10 @@ class DecoderModule(tf.Module):
     self.decode = _function(decode, [packed, _SHAPE])
     self.decode_all = _function(decode_all, [packed, _SHAPE])
     self.decode_bytes = _function(decode_bytes, [files])
+
+  def signature(self, name: str) -> Any:
+    """The function of that name."""
+    return getattr(self, name)
 
 
 def _function(work: Any, signature: list[tf.TensorSpec]) -> Any:

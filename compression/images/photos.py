@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import io
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -21,7 +22,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError, _imaging
 
 from compression.common import files
 from compression.common.errors import ImageError
-from compression.images import pixels
+from compression.images import jpeg_ends, kinds, pixels, png_chunks
+
+_JPEG = b"\xff\xd8\xff"
 
 MAX_SIDE = 65535  # what 16 bits hold
 MAX_PIXELS = 2**30  # six times Pillow's own limit; 3 GiB of RGB, and Pillow needs 4 GiB to decode
@@ -51,16 +54,18 @@ def read_photo(source: str | os.PathLike[str] | BinaryIO, name: str | None = Non
   Returns:
     A Photo of an array that may be written to. Its notes say what was changed:
       - the EXIF orientation is applied;
-      - colour profiles other than sRGB, CMYK and Lab are converted to sRGB;
+      - colours are converted to sRGB, by the colour profile or what else tells of them (`colours`);
       - transparency is composited on white;
       - 16-bit values are scaled, 0..65535 to 0..255;
       - 32-bit integers that do not fit 16 bits, and floating-point values other than 0..1 or whole
         numbers, are scaled from their own range;
-      - of several frames the first is taken.
+      - of several frames the first is taken;
+      - an end that is missing behind all pixels is made up for.
 
   Raises:
-    ImageError: if the source cannot be read, is no image, is damaged or cut short, has a side over
-      MAX_SIDE or more than MAX_PIXELS pixels. One line, which begins with the name.
+    ImageError: if the source cannot be read, is no image or of a kind that is not read
+      (`kinds`), is damaged or cut short, has a side over MAX_SIDE or more than MAX_PIXELS pixels.
+      One line, which begins with the name.
   """
   if isinstance(source, (str, os.PathLike)):
     name = _one_line(name or os.fsdecode(source))
@@ -86,6 +91,44 @@ def read_photo(source: str | os.PathLike[str] | BinaryIO, name: str | None = Non
   with contextlib.ExitStack() as stack:
     stack.enter_context(_silence)
     return _read(source, name, stack)
+
+
+def read_photos(names: Sequence[str], warn: Callable[[str], None]) -> Iterator[tuple[str, Photo]]:
+  """Yields the name and the photo of each file that is one; `warn` gets a line for each other.
+
+  Raises:
+    ImageError: at the end, if none is.
+  """
+  first, count = "", 0
+  for name in names:
+    try:
+      photo = read_photo(name)
+    except ImageError as error:
+      first = first or str(error)
+      count += 1
+      if len(names) > 1:
+        warn(f"{error}; left out")
+      continue
+    yield name, photo
+  if names and count == len(names):
+    raise ImageError(f"{first}; and {count - 1} more" if count > 1 else first)
+
+
+def plain_file(source: BinaryIO, name: str) -> tuple[bytes, tuple[str, ...]]:
+  """A file of a photo in which every reader sees the pixels that `read_photo` gives, and its notes.
+
+  That is the file itself if it is PNG or JPEG and nothing in it wants to be applied; else a PNG of
+  the pixels.
+
+  Raises:
+    ImageError: as `read_photo`.
+  """
+  photo = read_photo(source, name)
+  source.seek(0)
+  data = source.read()
+  if not photo.notes and data.startswith((png_chunks.SIGNATURE, _JPEG)):
+    return data, ()
+  return encode_png(photo.image), photo.notes
 
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool = False) -> None:
@@ -202,7 +245,7 @@ def _one_line(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _decoding(name: str) -> Iterator[None]:
+def _decoding(name: str, file: BinaryIO) -> Iterator[None]:
   """Turns what Pillow raises into an ImageError.
 
   Pillow's readers raise nearly anything on damaged files (OSError, SyntaxError, ValueError,
@@ -215,7 +258,8 @@ def _decoding(name: str) -> Iterator[None]:
   except Image.DecompressionBombError as error:
     raise ImageError(f"{name}: has more than {MAX_PIXELS} pixels, which is the limit") from error
   except UnidentifiedImageError as error:
-    raise ImageError(f"{name}: not an image that can be read") from error
+    kind = kinds.description(file) or "not an image that can be read"
+    raise ImageError(f"{name}: {kind}") from error
   except MemoryError as error:
     raise ImageError(f"{name}: too large for this machine's memory") from error
   except Exception as error:
@@ -224,8 +268,15 @@ def _decoding(name: str) -> Iterator[None]:
 
 def _read(file: BinaryIO, name: str, stack: contextlib.ExitStack) -> Photo:
   """`read_photo` of an open, seekable, non-empty file; `stack` closes what stays open meanwhile."""
-  with _decoding(name):
-    opened = _open(file, stack)
+  with _decoding(name, file):
+    refusal = kinds.refusal(file)
+    if refusal is not None:
+      raise ImageError(f"{name}: {refusal}")
+    file.seek(0)
+    sifted = None
+    if file.read(len(png_chunks.SIGNATURE)) == png_chunks.SIGNATURE:
+      sifted = png_chunks.sift(file)
+    opened = _open(file if sifted is None else sifted.file, stack)
     width, height = opened.size
     if max(width, height) > MAX_SIDE:
       raise ImageError(f"{name}: is {width} x {height}; no side may be longer than {MAX_SIDE}")
@@ -233,13 +284,32 @@ def _read(file: BinaryIO, name: str, stack: contextlib.ExitStack) -> Photo:
       raise ImageError(f"{name}: has more than {MAX_PIXELS} pixels, which is the limit")
     if opened.format in _UNREADABLE_FORMATS or isinstance(opened, ImageFile.StubImageFile):
       raise ImageError(f"{name}: not an image that can be read ({opened.format})")
-    if opened.format == "PNG":
-      opened.verify()  # loading leaves out the checksums, and would give wrong pixels
-      opened = _open(file, stack)
-    image, notes = pixels.decode(opened)
-    if _has_more_frames(opened):
+    if sifted is not None:
+      again = functools.partial(_open, sifted.file, stack)
+      image, notes = pixels.decode(opened, sifted.colours, sifted.depth, again)
+      notes += sifted.notes
+    elif opened.format in ("JPEG", "MPO"):
+      image, notes = _decode_jpeg(file, opened, stack)
+    else:
+      image, notes = pixels.decode(opened, {})
+    if _has_more_frames(opened) or (sifted is not None and sifted.animated):
       notes.append("first frame only")
     return Photo(image, tuple(notes))
+
+
+def _decode_jpeg(
+  file: BinaryIO, opened: ImageFile.ImageFile, stack: contextlib.ExitStack
+) -> tuple[np.ndarray, list[str]]:
+  """As `pixels.decode`, also where nothing but the end marker is missing."""
+  try:
+    return pixels.decode(opened, {})
+  except OSError:  # it ends too early
+    file.seek(0)
+    whole = jpeg_ends.completed(file.read())
+    if whole is None:
+      raise
+    image, notes = pixels.decode(_open(io.BytesIO(whole), stack), {})
+    return image, [*notes, "its end is missing, behind all pixels"]
 
 
 def _open(file: BinaryIO, stack: contextlib.ExitStack) -> ImageFile.ImageFile:

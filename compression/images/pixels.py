@@ -5,17 +5,23 @@ Nothing here needs TensorFlow. Files, limits and errors are the matter of `image
 
 from __future__ import annotations
 
-import io
-import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageFile
+
+from compression.images import colours
 
 _WHITE_16 = 65535
 _WHITE_12 = 4095  # Pillow hands out 12-bit TIFFs as "I;16" without scaling them
 _TIFF_PHOTOMETRIC = 262
 _TIFF_WHITE_IS_ZERO = 0
 _EXIF_ORIENTATION = 0x0112
+_EXIF_INTEROPERABILITY = 0xA005
+_INTEROPERABILITY_INDEX = 1
+_OPAQUE = 255
+_LOW_BYTES = "RGB;16L"  # Pillow takes the second byte of each two, and PNG has the high one first
 _STRIP_PIXELS = 2**22
 _ORIENTATIONS = {  # EXIF 2.3, tag 0x0112: what turns the stored image upright
   2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -26,11 +32,35 @@ _ORIENTATIONS = {  # EXIF 2.3, tag 0x0112: what turns the stored image upright
   7: Image.Transpose.TRANSVERSE,
   8: Image.Transpose.ROTATE_90,
 }
-_PROFILE_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}  # ICC.1, table 19
 
 
-def decode(opened: ImageFile.ImageFile) -> tuple[np.ndarray, list[str]]:
+class Packing(NamedTuple):
+  """How a file stores its pixels, which Pillow forgets when it loads them.
+
+  Attributes:
+    raw: what Pillow calls it, such as "RGB;16B".
+    depth: bits a channel, where a PNG file tells.
+    low_bytes: opens the file again, for the low bytes of the channels of 16 bits.
+  """
+
+  raw: str
+  depth: int | None = None
+  low_bytes: Callable[[], ImageFile.ImageFile] | None = None
+
+
+def decode(
+  opened: ImageFile.ImageFile,
+  chunks: Mapping[bytes, bytes],
+  depth: int | None = None,
+  reopen: Callable[[], ImageFile.ImageFile] | None = None,
+) -> tuple[np.ndarray, list[str]]:
   """The pixels of an opened file's first frame, upright, opaque, 8 bits, sRGB.
+
+  Args:
+    opened: by Pillow, and not loaded.
+    chunks: what a PNG file says of its colours: name -> content.
+    depth: bits a channel of a PNG file.
+    reopen: opens the same PNG file again.
 
   Returns:
     uint8 [H, W, 3], which may be written to, and what was done beyond decoding, one phrase each.
@@ -39,43 +69,58 @@ def decode(opened: ImageFile.ImageFile) -> tuple[np.ndarray, list[str]]:
     Exception: of nearly any kind, where the file is cut short or damaged.
   """
   notes: list[str] = []
-  packing = str(opened.tile[:1])  # holds such as "RGB;16B"; loading drops it
+  packing = Packing(str(opened.tile[:1]), depth, reopen)
   marked = _orientation(opened)
   opened.load()
   image: Image.Image = opened
   # Pillow turns TIFFs itself and then drops the mark; other formats keep it.
   remaining = _orientation(opened)
-  if remaining is not None:
-    image = opened.transpose(remaining)
-  if marked is not None or remaining is not None:
-    notes.append("rotated as its EXIF data says")
+  # Before it is turned, as long as the low bytes lie like the high ones.
   image, alpha = _to_8_bits(image, packing, opened, notes)
-  if alpha is None:
-    image, alpha = _split_alpha(image)
-  image = _to_srgb(image, opened.info.get("icc_profile"), notes)
-  if alpha is not None and alpha.getextrema()[0] == 255:
-    alpha = None
-  if alpha is not None:
+  if remaining is not None:
+    image = image.transpose(remaining)
+    alpha = alpha and alpha.transpose(remaining)
+  if marked is not None or remaining is not None:
+    notes.insert(0, "rotated as its EXIF data says")
+  if alpha is None and (image.mode in ("P", "PA") or "transparency" in image.info):
+    image = image.convert("RGBA")  # palettes may hold alpha as well
+  profile = chunks.get(b"iCCP") or opened.info.get("icc_profile")
+  mode = {"RGBA": "RGB", "LA": "L"}.get(image.mode, image.mode)
+  convert = colours.converter(mode, profile, chunks, _is_adobe_rgb(opened), notes)
+  array, is_transparent = _to_array(image, alpha, convert)
+  if is_transparent:
     notes.append("transparency composited on white")
-  return _to_array(image, alpha), notes
+  return array, notes
 
 
-def _to_array(image: Image.Image, alpha: Image.Image | None) -> np.ndarray:
-  """uint8 [H, W, 3] of an image of any mode, on white where it is transparent.
+def _to_array(
+  image: Image.Image, alpha: Image.Image | None, convert: colours.Convert | None
+) -> tuple[np.ndarray, bool]:
+  """uint8 [H, W, 3] of an image of any mode, on white where it is transparent, and if it is so.
 
   A strip at a time: Pillow takes 4 bytes for a pixel of RGB, and copies what it hands out twice.
   """
   width, height = image.size
   array = np.empty([height, width, 3], np.uint8)
   rows = max(1, _STRIP_PIXELS // width)
+  is_transparent = False
   for top in range(0, height, rows):
     bottom = min(top + rows, height)
-    strip = _strip(image, top, bottom).convert("RGB")
-    if alpha is not None:
-      white = Image.new("RGB", strip.size, "white")
-      strip = Image.composite(strip, white, _strip(alpha, top, bottom))
+    strip = _strip(image, top, bottom)
+    cover = None if alpha is None else _strip(alpha, top, bottom)
+    if strip.mode in ("LA", "RGBA"):
+      cover = strip.getchannel("A")
+      strip = strip.getchannel("L") if strip.mode == "LA" else strip.convert("RGB")
+    strip = (convert or _as_it_is)(strip).convert("RGB")
+    if cover is not None and np.asarray(cover).min() < _OPAQUE:
+      strip = Image.composite(strip, Image.new("RGB", strip.size, "white"), cover)
+      is_transparent = True
     array[top:bottom] = np.asarray(strip)
-  return array
+  return array, is_transparent
+
+
+def _as_it_is(image: Image.Image) -> Image.Image:
+  return image
 
 
 def _strip(image: Image.Image, top: int, bottom: int) -> Image.Image:
@@ -93,20 +138,35 @@ def _orientation(image: Image.Image) -> Image.Transpose | None:
     return None
 
 
+def _is_adobe_rgb(image: Image.Image) -> bool:
+  """Whether the EXIF data say so, by what the DCF standard calls an optional colour space."""
+  try:
+    return image.getexif().get_ifd(_EXIF_INTEROPERABILITY).get(_INTEROPERABILITY_INDEX) == "R03"
+  except Exception:  # noqa: BLE001  broken metadata is no reason to refuse a photo
+    return False
+
+
 def _to_8_bits(
-  image: Image.Image, packing: str, opened: ImageFile.ImageFile, notes: list[str]
+  image: Image.Image, packing: Packing, opened: ImageFile.ImageFile, notes: list[str]
 ) -> tuple[Image.Image, Image.Image | None]:
   """Scales deep pixels to 8 bits; also their alpha, where a colour was marked as transparent."""
+  key = image.info.get("transparency")
+  if packing.depth is not None and isinstance(key, int) and image.mode == "L":
+    key &= 2**packing.depth - 1
+    image.info["transparency"] = key * _OPAQUE // (2**packing.depth - 1)  # as its pixels are
   if not image.mode.startswith(("I", "F")):
-    if ";16" in packing:  # Pillow has taken the high bytes
+    alpha = None
+    if ";16" in packing.raw:  # Pillow has taken the high bytes
       notes.append("16 bits a channel reduced to 8")
-      # The transparent colour still has 16 bits, and can no longer be told from its neighbours.
-      image.info.pop("transparency", None)
-    return image, None
+      # The transparent colour still has 16 bits, and is told from its neighbours by the low ones.
+      key = image.info.pop("transparency", None)
+      if isinstance(key, tuple) and packing.low_bytes is not None:
+        alpha = _unless(key, image, packing.low_bytes())
+    return image, alpha
   values = np.asarray(image)
   alpha = None
   if image.mode.startswith("I;16") or opened.format in ("PNG", "PPM"):  # older Pillow: "I"
-    white = _WHITE_12 if ";12" in packing else _WHITE_16
+    white = _WHITE_12 if ";12" in packing.raw else _WHITE_16
     notes.append(f"{white.bit_length()} bits a channel reduced to 8")
     if isinstance(image.info.get("transparency"), int):
       opaque = values != image.info["transparency"]
@@ -136,40 +196,12 @@ def _scale(values: np.ndarray, notes: list[str]) -> np.ndarray:
   return scaled
 
 
-def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-  """The colours without the alpha channel, and the alpha channel ("L") where there is one."""
-  if image.mode in ("P", "PA") or "transparency" in image.info:  # palettes may hold alpha as well
-    image = image.convert("RGBA")
-  if image.mode == "LA":
-    return image.getchannel("L"), image.getchannel("A")
-  if image.mode == "RGBA":
-    return image.convert("RGB"), image.getchannel("A")
-  return image, None
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
-  """Converts by the colour profile of the file where it has one other than sRGB.
-
-  Returns an image that Pillow's own conversion to "RGB" makes sRGB.
-  """
-  if profile:
-    try:
-      source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-      title = ImageCms.getProfileDescription(source)
-      title = re.sub(r"\s+", " ", "".join(filter(str.isprintable, title))).strip()[:60]
-      if not ("srgb" in title.lower() and image.mode in ("1", "L", "RGB")):
-        mode = _PROFILE_MODES[source.profile.xcolor_space]
-        if image.mode in ("1", "L") and mode in ("L", "RGB"):
-          image = image.convert(mode)  # grey photos often carry the camera's RGB profile
-        transform = ImageCms.buildTransform(
-          source, ImageCms.createProfile("sRGB"), image.mode, "RGB"
-        )
-        converted = ImageCms.applyTransform(image, transform)
-        assert converted is not None  # as it is only where applied in place
-        notes.append(f"converted from its colour profile ({title}) to sRGB")
-        return converted
-    except Exception:  # noqa: BLE001  damaged, of another colour space, or no LittleCMS in Pillow
-      notes.append("its colour profile cannot be used and is ignored")
-  if image.mode in ("CMYK", "LAB"):
-    notes.append(f"converted from {'Lab' if image.mode == 'LAB' else 'CMYK'} without a profile")
-  return image
+def _unless(key: tuple[int, ...], high: Image.Image, reopened: ImageFile.ImageFile) -> Image.Image:
+  """Opaque where the colour of 16 bits a channel is another one than this: "L"."""
+  reopened.tile = [(*tile[:3], _LOW_BYTES) for tile in reopened.tile]  # type: ignore[misc]
+  reopened.load()
+  is_key = np.ones([high.height, high.width], bool)
+  for image, shift in ((high, 8), (reopened, 0)):
+    for channel, value in zip(image.split(), key):
+      is_key &= np.asarray(channel) == (value >> shift & 255)
+  return Image.fromarray(np.where(is_key, 0, _OPAQUE).astype(np.uint8))

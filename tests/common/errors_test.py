@@ -13,15 +13,20 @@ import compression
 from compression.codecs.base import MissingCodecError
 from compression.common import errors
 from compression.common.errors import CompressionError
+from compression.common.workers import KilledError
 from compression.metrics.curves import CurveError
 
 PACKAGE = pathlib.Path(errors.__file__).parents[1]
 
 CLASSES = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind)}
-SPECIAL = {"MissingCodecError": MissingCodecError, "CurveError": CurveError}
+SPECIAL = {
+  "MissingCodecError": MissingCodecError,
+  "CurveError": CurveError,
+  "KilledError": KilledError,
+}
 
-# What is no input: a command line, a request to a server, and what HTTP is wrong about.
-OTHERS = {"UsageError", "RequestError", "_HttpError"}
+# What is no input: a command line, a request to a server, what HTTP is wrong about; and no error.
+OTHERS = {"UsageError", "Skip", "RequestError", "_HttpError"}
 
 
 @pytest.mark.parametrize("name", CLASSES)

@@ -31,10 +31,13 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> bytes:
 
 
 def given(
-  output: str | None = None, output_dir: str | None = None, overwrite: bool = False
+  output: str | None = None,
+  output_dir: str | None = None,
+  overwrite: bool = False,
+  skip_existing: bool = False,
 ) -> OutputFlags:
   """The flags as a command line sets them."""
-  values = (output, output_dir, overwrite)
+  values = (output, output_dir, overwrite, skip_existing, 1)
   return OutputFlags(*(types.SimpleNamespace(value=value) for value in values))  # type: ignore
 
 
@@ -79,17 +82,14 @@ def test_one_input_may_be_told_its_output():
       "--output and --output_dir exclude each other",
     ),
     (
-      ["a.png", "a.jpg"],
-      given(),
-      OutputError,
-      "a.rnic: would be the output of both a.png and a.jpg",
+      ["a.png"],
+      given(overwrite=True, skip_existing=True),
+      program.UsageError,
+      "--overwrite and --skip_existing exclude each other",
     ),
-    (["a.png", "./a.png"], given(), OutputError, "a.rnic: would be the output of both"),
-    (["x/a.png", "a.png"], given(None, "d"), OutputError, "d/a.rnic: would be the output of both"),
-    (["-", "-"], given(), OutputError, "-: would be the output of both - and -"),
     (["a.png"], given(None, "file/d"), OutputError, "file/d: cannot be made: Not a directory"),
   ],
-  ids=["two", "both", "suffixes", "spelling", "folder", "stdin", "file"],
+  ids=["two", "both", "kept", "file"],
 )
 def test_outputs_that_make_no_sense_are_refused(folder, sources, flags, error, message):
   (folder / "file").touch()
@@ -97,12 +97,30 @@ def test_outputs_that_make_no_sense_are_refused(folder, sources, flags, error, m
     jobs.plan(sources, ".rnic", flags)
 
 
-def test_two_spellings_of_one_output_are_noticed(folder):
+def test_inputs_of_one_output_have_a_problem_each_and_others_none(folder):
   (folder / "d").mkdir()
   (folder / "link").symlink_to("d")
-  for first, second in (("a.png", f"../{folder.name}/a.png"), ("d/a.png", "link/a.png")):
-    with pytest.raises(OutputError, match=f"would be the output of both {first} and {second}"):
-      jobs.plan([first, second], ".rnic", given())
+  for first, second in (
+    ("a.png", "a.jpg"),
+    ("a.png", "./a.png"),
+    ("a.png", f"../{folder.name}/a.png"),
+    ("d/a.png", "link/a.png"),
+  ):
+    found = jobs.plan([first, "b.png", second], ".rnic", given())
+    assert found[1] == Job("b.png", "b.rnic")
+    assert found[0].problem == f"{found[0].target} would be the output of {second}, too"
+    assert found[2].problem == f"{found[2].target} would be the output of {first}, too"
+  assert len(jobs.plan(["a.png", "-", "a.png", "-"], ".rnic", given())) == 2
+  found = jobs.plan(["x/a.png", "y/a.png", "a.gif"], ".rnic", given(output_dir="d"))
+  assert all(job.problem for job in found)
+
+
+def test_a_problem_is_told_and_the_rest_done(capsys):
+  done = []
+  todo = [Job("a.png", "a", "a would be that of b, too"), Job("c.png", "c")]
+  assert jobs.run(todo, lambda job: done.append(job.source), "photo") == 1
+  assert done == ["c.png"]
+  assert capsys.readouterr().err == "error: a.png: a would be that of b, too\n"
 
 
 # What is read and written
@@ -138,19 +156,23 @@ def test_what_cannot_be_read_is_named(folder):
 
 def test_files_are_written_whole_and_others_kept(folder):
   (folder / "a").write_bytes(b"old")
-  for write in (jobs.check_target, lambda *args: jobs.write_target(args[0], b"new", args[1])):
+
+  def check(target, outputs):
+    jobs.check_targets([target], "input", outputs)
+
+  for write in (check, lambda *args: jobs.write_target(args[0], b"new", args[1])):
     with pytest.raises(OutputError, match="a: exists already"):
       write("a", given())
     with pytest.raises(OutputError, match="there is no folder gone"):
       write("gone/a", given(overwrite=True))
   assert (folder / "a").read_bytes() == b"old"
-  jobs.check_target("a", given(overwrite=True))
+  check("a", given(overwrite=True))
   jobs.write_target("a", b"new", given(overwrite=True))
   assert (folder / "a").read_bytes() == b"new" and os.listdir(folder) == ["a"]
 
 
 def test_where_stdout_carries_the_data_the_line_goes_to_stderr(folder, capsysbinary):
-  jobs.check_target("-", given())
+  jobs.check_targets(["-"], "a", given())
   jobs.write_target("-", b"\xff\n", given())
   jobs.say("a line", "-")
   assert capsysbinary.readouterr() == (b"\xff\n", b"a line\n")
@@ -206,9 +228,7 @@ def test_a_line_begins_with_the_file_that_it_is_about(job, message, line, capsys
   assert capsys.readouterr().err.startswith(f"error: {line}")
 
 
-@pytest.mark.parametrize(
-  "error", [KeyboardInterrupt, MemoryError, BrokenPipeError, ZeroDivisionError]
-)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 def test_what_is_no_fault_of_a_file_ends_the_run(error):
   done = []
 
@@ -219,6 +239,56 @@ def test_what_is_no_fault_of_a_file_ends_the_run(error):
   with pytest.raises(error):
     jobs.run([Job("a", "b"), Job("c", "d")], work, "file")
   assert done == ["a"]
+
+
+def test_too_large_for_the_memory_is_one_file_s_matter(capsys):
+  def work(job: Job) -> None:
+    if job.source == "a":
+      raise MemoryError
+
+  assert jobs.run([Job("a", "x"), Job("b", "y")], work, "file") == 1
+  assert capsys.readouterr().err == "error: a: not enough memory\n"
+
+
+def test_the_input_is_never_the_output(folder):
+  (folder / "a").write_bytes(b"photo")
+  os.link("a", "same")
+  (folder / "link").symlink_to("a")
+  for target in ("a", "./a", "same", "link"):
+    with pytest.raises(OutputError, match=f"^{target}: is the input, too, which is never written"):
+      jobs.check_targets([target], "a", given(overwrite=True))
+
+
+def test_what_is_there_is_left_and_counted(folder, capsys):
+  (folder / "a.x").write_bytes(b"done")
+  (folder / "b.x").write_bytes(b"")  # what a crash may leave where there are no hard links
+  (folder / "c.x").mkdir()
+  outputs = given(skip_existing=True)
+
+  def work(job: Job) -> None:
+    jobs.check_targets([job.target], job.source, outputs)
+    jobs.write_target(job.target, b"new", outputs)
+    jobs.say(f"{job.source} is done", job.target)
+
+  todo = [Job(name, f"{name}.x") for name in "abcd"]
+  assert jobs.run(todo, work, "photo", outputs) == 1
+  out, err = capsys.readouterr()
+  assert (folder / "a.x").read_bytes() == b"done" and (folder / "d.x").read_bytes() == b"new"
+  assert err == "error: b.x: exists already; --overwrite replaces it\nerror: c.x: is a directory\n"
+  lines = out.splitlines()
+  assert lines[0] == "d is done"
+  assert lines[1].startswith("1 done, 1 skipped, 2 failed; ") and lines[1].endswith(" per minute")
+
+
+def test_of_several_outputs_only_those_that_lack_are_written(folder):
+  (folder / "1").write_bytes(b"old")
+  outputs = given(skip_existing=True)
+  jobs.check_targets(["1", "2"], "in", outputs)
+  for name in "12":
+    jobs.write_target(name, b"new", outputs)
+  assert (folder / "1").read_bytes() == b"old" and (folder / "2").read_bytes() == b"new"
+  with pytest.raises(jobs.Skip):
+    jobs.check_targets(["1", "2"], "in", outputs)
 
 
 class Terminal(io.StringIO):

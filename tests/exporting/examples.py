@@ -80,7 +80,7 @@ def export_networks(codec: RecurrentCodec, folder: pathlib.Path) -> None:
   steps = Steps(codec.network)
   encoder, decoder = EncoderModule(codec, steps), DecoderModule(codec, steps)
   del encoder.encode_bytes, decoder.decode, decoder.decode_bytes
-  tf.saved_model.save(encoder, str(folder / "encoder/1"), {"encode": encoder.encode})
+  tf.saved_model.save(encoder, str(folder / "encoder/1"), {"encode": encoder.signature("encode")})
   tf.saved_model.save(decoder, str(folder / "decoder/1"), {"decode_all": decoder.decode_all})
 
 

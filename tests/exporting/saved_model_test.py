@@ -317,6 +317,9 @@ class _Tiny(tf.Module):
     super().__init__()
     self.encode = tf.function(lambda x: {"y": x}, [tf.TensorSpec([], tf.int32, "x")])
 
+  def signature(self, name):
+    return getattr(self, name)
+
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
   monkeypatch.setattr(saved_model, "EncoderModule", _Tiny)  # the networks take seconds
@@ -326,6 +329,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
 
 
 # What is refused
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.int32, np.int8, bool])
+def test_images_that_are_not_uint8_are_refused_and_not_cast(exported, dtype):
+  images = np.ones([1, 16, 16, 3], dtype)
+  for image in (images, tf.constant(images)):
+    with pytest.raises(ValueError, match=rf"(?s)dtype={np.dtype(dtype).name}.*dtype=tf.uint8"):
+      exported.encoder.encode(image, 1)
 
 
 @pytest.fixture(scope="session")

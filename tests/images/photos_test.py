@@ -17,7 +17,7 @@ from PIL import Image, TiffImagePlugin, features
 
 from compression.common.errors import ImageError, OutputError
 from compression.images import photos as images
-from compression.images.photos import check_image, encode_png, read_photo, write_png
+from compression.images.photos import check_image, encode_png, plain_file, read_photo, write_png
 from tests.images.examples import (
   PHOTO,
   nothing_printed,  # noqa: F401  a fixture that all tests here use
@@ -306,6 +306,48 @@ def test_tiff_with_odd_tags_is_read_in_silence():
   tags[700] = b"broken <xmp"
   photo = read_photo(saved(PHOTO, "TIFF", tiffinfo=tags))
   np.testing.assert_array_equal(photo.image, PHOTO)
+
+
+# For readers that know less
+
+
+def test_plain_files_are_passed_on_as_they_are():
+  for kind in ("PNG", "JPEG"):
+    content = saved(PHOTO, kind).getvalue()
+    assert plain_file(io.BytesIO(content), "X") == (content, ())
+
+
+def test_what_is_not_plain_becomes_a_png_of_the_same_pixels():
+  exif = Image.Exif()
+  exif[0x0112] = 6
+  for file in (
+    saved(PHOTO, "JPEG", exif=exif),
+    saved(PHOTO, "TIFF"),
+    saved(PHOTO, transparency=tuple(PHOTO[0, 0].tolist())),
+    saved(PHOTO.astype(np.uint16)[..., 0] * 256),
+  ):
+    content, notes = plain_file(file, "X")
+    expected = read_photo(file)
+    assert notes == expected.notes
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content))), expected.image)
+  with pytest.raises(ImageError, match="^X: not an image"):
+    plain_file(io.BytesIO(b"text"), "X")
+
+
+def test_of_many_files_those_that_are_photos_are_read(tmp_path):
+  (tmp_path / "text").write_text("no photo")
+  (tmp_path / "photo").write_bytes(saved(PHOTO).getvalue())
+  names = [str(tmp_path / name) for name in ("gone", "photo", "text")]
+  said = []
+  (found,) = images.read_photos(names, said.append)
+  assert found[0] == names[1] and (found[1].image == PHOTO).all()
+  assert [line.split(": ", 1)[1] for line in said] == [
+    "no such file; left out",
+    "not an image that can be read; left out",
+  ]
+  for bad, message in ((names[:1], "no such file$"), (names[::2], "no such file; and 1 more$")):
+    with pytest.raises(ImageError, match=message):
+      list(images.read_photos(bad, said.append))
 
 
 # Writing

@@ -189,11 +189,40 @@ def test_16_bit_colour_png(color, channels):
   assert photo.notes == (SIXTEEN,)
 
 
-def test_transparent_colour_of_16_bit_rgb_is_left_out():
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_transparent_value_of_shallow_grey_is_compared_before_it_is_scaled(bits):
+  row = np.zeros(8, np.uint8)
+  row[bits - 1 : bits] = 1  # a value 1 in the first pixel
+  photo = read_photo(
+    png(
+      8 // bits,
+      1,
+      bits,
+      0,
+      b"\0" + np.packbits(row).tobytes(),
+      b"tRNS" + struct.pack(">H", 0xFF00 | 1),
+    )
+  )  # only low bits count
+  assert photo.image[0, :, 0].tolist() == [255] + [0] * (8 // bits - 1)
+  assert photo.notes == ((ON_WHITE,))
+
+
+def test_transparent_colour_of_16_bit_rgb_is_compared_in_16_bits():
   rows = b"\0" + np.array([1000, 2000, 3000, 1001, 2001, 3001], ">u2").tobytes()
   photo = read_photo(png(2, 1, 16, 2, rows, b"tRNS" + struct.pack(">HHH", 1000, 2000, 3000)))
-  np.testing.assert_array_equal(photo.image[0], [[3, 7, 11], [3, 7, 11]])
-  assert photo.notes == (SIXTEEN,)
+  np.testing.assert_array_equal(photo.image[0], [[255] * 3, [3, 7, 11]])
+  assert photo.notes == (SIXTEEN, ON_WHITE)
+
+
+def test_transparent_colour_of_16_bit_rgb_in_a_photo_on_its_side():
+  values = np.array([[[1, 2, 3], [256, 2, 3]], [[1, 2, 4], [1, 2, 3]], [[9, 9, 9]] * 2], ">u2")
+  rows = b"".join(b"\0" + row.tobytes() for row in values)
+  key = b"tRNS" + struct.pack(">HHH", 1, 2, 3)
+  exif = b"eXIf" + turned(6).tobytes()[6:]
+  photo = read_photo(png(2, 3, 16, 2, rows, key, exif))
+  expected = [[0, 0, 255], [0, 255, 1]]
+  np.testing.assert_array_equal(photo.image[..., 0], expected)
+  assert photo.notes == (ROTATED, SIXTEEN, ON_WHITE)
 
 
 def tiff(values: np.ndarray, bits: int, content: bytes, photometric: int = 1) -> io.BytesIO:

@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 import pytest
 
+from compression.common import workers
 from compression.common.errors import CompressionError, ImageError
-from compression.evaluation import workers
 from tests import programs
 
 # Runs as a program: starts tasks that never end, says so, and waits for them.
 ENDLESS = """
 import os, pathlib, sys, time
-from compression.evaluation import workers
+from compression.common import workers
 from tests import programs
 
 def endless(folder):
@@ -92,6 +92,13 @@ def test_errors_come_back() -> None:
     list(workers.run(_refuse, [5], 1, 1))
   with pytest.raises(CompressionError, match="a process was killed, .* try fewer --jobs"):
     list(workers.run(_die, [1, 2], 1, 1))
+
+
+def test_of_processes_that_are_killed_the_tasks_are_told() -> None:
+  tasks = iter(range(100))
+  with pytest.raises(workers.KilledError) as caught:
+    list(workers.run(_die, tasks, 1, 1))
+  assert list(caught.value.unfinished) == [0, 1] and next(tasks) == 2  # and no more were taken
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs Linux")

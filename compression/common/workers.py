@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent import futures
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from compression.common.errors import CompressionError
 
@@ -17,6 +18,8 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 ALL_THREADS = 0
+
+_AHEAD = 2  # tasks begun for each process: one that it works on, and the next one
 
 # Read by OpenMP, OpenBLAS, MKL and TensorFlow when they are loaded.
 _THREAD_VARIABLES = (
@@ -33,40 +36,56 @@ def threads_each(jobs: int) -> int:
   return ALL_THREADS if jobs == 1 else max(1, (os.cpu_count() or 1) // jobs)
 
 
+class KilledError(CompressionError):
+  """A process was killed; `unfinished` are the tasks that were begun and not done."""
+
+  unfinished: Sequence[Any] = ()
+
+
 def run(
   work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int, threads: int
 ) -> Generator[Result, None, None]:
   """Yields `work(task)` for each task, in the order in which they are done.
 
   The processes are new ones, not copies of this one, which TensorFlow does not allow. They end when
-  this process does, however it does, and when the iterator is closed.
+  this process does, however it does, and when the iterator is closed. Few tasks are taken ahead of
+  the work, and results are not kept: however many they are, memory stays as it is.
 
   Args:
     work: a function of a module.
+    tasks: what it gets.
     jobs: how many processes.
     threads: that each may use; ALL_THREADS for all that there are. Only a limit for libraries that
       heed the usual variables: others have to be told.
 
   Raises:
-    CompressionError: if a process is killed.
+    KilledError: if a process is killed.
     Exception: what `work` raises.
   """
   others = set(multiprocessing.active_children())
+  left = iter(tasks)
   with _environment(threads):
     pool = futures.ProcessPoolExecutor(
       jobs, multiprocessing.get_context("spawn"), initializer=_begin
     )
-    started: list[futures.Future[Result]] = []
+    begun: dict[futures.Future[Result], Task] = {}
     try:
-      started += (pool.submit(work, task) for task in tasks)
-      for future in futures.as_completed(started):
-        yield future.result()
+      for task in itertools.islice(left, _AHEAD * jobs):
+        begun[pool.submit(work, task)] = task
+      while begun:
+        done, _ = futures.wait(begun, return_when=futures.FIRST_COMPLETED)
+        for future in done:
+          result = future.result()
+          del begun[future]
+          for task in itertools.islice(left, 1):
+            begun[pool.submit(work, task)] = task
+          yield result
     except futures.BrokenExecutor:
-      raise CompressionError(
-        "a process was killed, perhaps as memory ran out: try fewer --jobs"
-      ) from None
+      error = KilledError("a process was killed, perhaps as memory ran out: try fewer --jobs")
+      error.unfinished = [*begun.values()]
+      raise error from None
     finally:
-      if not all(future.done() for future in started):  # at once, in the middle of their work
+      if not all(future.done() for future in begun):  # at once, in the middle of their work
         for process in set(multiprocessing.active_children()) - others:
           process.terminate()
       pool.shutdown(cancel_futures=True)
