@@ -150,7 +150,7 @@ $(VENV_READY): setup.py
 # Depends on folders too, which change when files come and go. (A time in the future, and make would
 # read its files for ever.)
 $(BUILD)/dependencies.mk: $(if $(MAKE_RESTARTS),,tools/dependencies.py \
-    $(shell find compression models tests tools -name __pycache__ -prune -o -print))
+    $(shell find compression models tests tools web '(' -name __pycache__ -o -name node_modules ')' -prune -o -print))
 	@mkdir -p $(@D)
 	@$(call FIND_PYTHON,$(RUN) $(PYTHON)); "$$python" tools/dependencies.py --make > $@
 

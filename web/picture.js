@@ -95,23 +95,31 @@ export class Picture {
     const {bits: depth, states} = this.#description;
     const {outer} = region.part;
     const before = region.states;
-    const after = states.map((state) => {
-      const scale = BLOCK_SIDE / state.stride;
-      return new Float32Array(region.high * scale * region.wide * scale * state.depth);
-    });
+    /** Made when the first window is due: not all tiles' at once. @type {Float32Array[]} */
+    let after = [];
+    const start = () => {
+      if (after.length) return;
+      after = states.map((state) => {
+        const scale = BLOCK_SIDE / state.stride;
+        return new Float32Array(region.high * scale * region.wide * scale * state.depth);
+      });
+    };
     const runWindow = async (/** @type {Part} */ window) => {
       const high = window.outer.bottom - window.outer.top;
       const wide = window.outer.right - window.outer.left;
       const seen = shifted(window.outer, outer.top, outer.left);
-      const result = await run({
-        high,
-        wide,
-        bits: cut(bits, this.#header.blocksWide, seen, 1, depth),
-        states: states.map(({stride, depth: own}, index) => {
-          const scale = BLOCK_SIDE / stride;
-          if (before === null) return new Float32Array(high * wide * scale * scale * own);
-          return cut(before[index], region.wide, window.outer, scale, own);
-        }),
+      const result = await run(() => {
+        start();
+        return {
+          high,
+          wide,
+          bits: cut(bits, this.#header.blocksWide, seen, 1, depth),
+          states: states.map(({stride, depth: own}, index) => {
+            const scale = BLOCK_SIDE / stride;
+            if (before === null) return new Float32Array(high * wide * scale * scale * own);
+            return cut(before[index], region.wide, window.outer, scale, own);
+          }),
+        };
       });
       for (const [index, {stride, depth: own}] of states.entries()) {
         const scale = BLOCK_SIDE / stride;

@@ -10,16 +10,23 @@
         warmup.py                       the requests that a server runs before the first one
     <export_dir>/tflite                 tflite.py: TensorFlow Lite decoders, for phones;
                                         tflite_player.py runs them
+    <export_dir>/web                    web.py: a page that decodes files in a browser;
+                                        web_files.py: what it is made of
 
 benchmark.py measures what is exported. Everything in a graph is a core TensorFlow operation.
 """
 
 TFLITE_FOLDER = "tflite"
 
-EXPORTED = ("encoder", "decoder", TFLITE_FOLDER)
+WEB_FOLDER = "web"
+
+EXPORTED = ("encoder", "decoder", TFLITE_FOLDER, WEB_FOLDER)
 """What an export folder holds; `--overwrite` replaces no folder in which there is anything else."""
 
 INT8 = "int8"
 """The variant of TensorFlow Lite files that is made with the help of photos."""
 
 VARIANTS = ("float32", "float16", "dynamic", INT8)
+
+WEB_VARIANTS = ("float16", "dynamic", "float32")
+"""Those that the page can have, its default first."""
