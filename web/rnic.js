@@ -96,7 +96,7 @@ export function readHeader(data) {
   if (version > VERSION) {
     throw new FormatError(`version ${version} is newer than this page reads (${VERSION})`);
   }
-  if (version !== VERSION) throw new FormatError(`version ${version} does not exist`);
+  if (version !== VERSION) throw new FormatError(`version ${version} does not exist; this page reads ${VERSION}`);
   const header = {
     entropyCoder: data[5],
     layers: data[6],
@@ -119,12 +119,15 @@ export function readHeader(data) {
 /** @param {Header} header */
 function check(header) {
   if (!(header.entropyCoder in CODERS)) {
-    throw new FormatError(`entropy coder ${header.entropyCoder} is unknown`);
+    const known = Object.entries(CODERS).map(([key, name]) => `${key} (${name})`).join(", ");
+    throw new FormatError(`entropy coder ${header.entropyCoder} is unknown; known are ${known}`);
   }
   checkRange("height", header.height, 1, MAX_SIDE);
   checkRange("width", header.width, 1, MAX_SIDE);
   if (header.height * header.width > MAX_PIXELS) {
-    throw new FormatError(`height x width exceeds ${MAX_PIXELS} pixels`);
+    throw new FormatError(
+      `height x width of ${header.height} x ${header.width} exceeds ${MAX_PIXELS} pixels`,
+    );
   }
   checkRange("layers", header.layers, 1, MAX_LAYERS);
   checkRange("tile", header.tile, 0, MAX_TILE);
@@ -134,7 +137,9 @@ function check(header) {
     );
   }
   if (header.entropyCoder === 0 && header.tablesId) {
-    throw new FormatError("entropy tables id must be 0 without an entropy coder");
+    throw new FormatError(
+      `entropy tables id must be 0 with coder 0 (none), received ${header.tablesId}`,
+    );
   }
 }
 
@@ -146,7 +151,7 @@ function check(header) {
  */
 function checkRange(name, value, low, high) {
   if (value < low || value > high) {
-    throw new FormatError(`${name} must be ${low} to ${high}, received ${value}`);
+    throw new FormatError(`${name} must be ${low}..${high}, received ${value}`);
   }
 }
 
