@@ -67,7 +67,7 @@ def test_models_of_any_shape_and_images_of_any_size(
   coder = make_coder(make_model(**config), tmp_path)
   layers = {**SMALL, **config}["layer_count"]
   codes = [random_bits(layers, *size, seed=sum(size)) for size in _SIZES]
-  assert _decode(tmp_path, codes, coder) > 2000
+  assert _decode(tmp_path, codes, coder) > 1000
 
 
 @pytest.mark.parametrize("name", model_folders.names())
