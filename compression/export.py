@@ -7,8 +7,7 @@
 
 The folder appears when all of it is there. `compression/exporting/saved_model.py` describes the
 signatures of the two SavedModels, `export/encoder/1` and `export/decoder/1`; `tflite.py` beside it
-the files in `export/tflite`, and `web.py` the page in `export/web`, which any server of static files
-serves.
+the files in `export/tflite`, and `web.py` the page in `export/web`, for any server of static files.
 """
 
 from __future__ import annotations
@@ -38,7 +37,9 @@ _CHOICES = (*_ALL, "all", _WEB)  # the page needs more than Python to be made
 
 _MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 _EXPORT_DIR = flags.DEFINE_string("export_dir", None, "the folder to write; made if need be")
-_FORMAT = flags.DEFINE_string("format", _CHOICES[0], f"what to write: {', '.join(_CHOICES)}; all is without web")
+_FORMAT = flags.DEFINE_string(
+  "format", _CHOICES[0], f"what to write: {', '.join(_CHOICES)}; all is without web"
+)
 _PHOTOS = flags.DEFINE_string(
   "photos",
   None,

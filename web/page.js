@@ -97,12 +97,13 @@ function show() {
   const facts = `${iteration} of ${layers}, ${bytes} bytes`;
   element("facts").textContent = facts;
   slider.setAttribute("aria-valuetext", `iteration ${facts}`);
-  canvas.setAttribute("aria-label", `${name} after ${iteration} iterations`);
+  canvas.setAttribute("aria-label", `${name} after ${iteration} ${iteration === 1 ? "iteration" : "iterations"}`);
   const decibels = psnr(picture);
   element("caption").textContent =
     `${name}, ${width} x ${height}` + (decibels === null ? "" : `, PSNR ${decibels.toFixed(2)} dB`);
   for (const [index, row] of [...element("iterations").children].entries()) {
-    row.toggleAttribute("aria-current", index + 1 === iteration);
+    if (index + 1 === iteration) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
   }
 }
 

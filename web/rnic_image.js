@@ -38,6 +38,15 @@ export class RnicImage extends HTMLElement {
     root.append(this.#canvas, this.#words);
   }
 
+  /** The address of the file. */
+  get src() {
+    return this.getAttribute("src") ?? "";
+  }
+
+  set src(address) {
+    this.setAttribute("src", address);
+  }
+
   connectedCallback() {
     this.#start();
   }
@@ -62,7 +71,7 @@ export class RnicImage extends HTMLElement {
       this.#stop?.();
       this.#words.textContent = "";
       this.#canvas.width = this.#canvas.height = 0;
-      const source = this.getAttribute("src");
+      const source = this.src;
       if (!this.isConnected || !source) return;
       const tell = {
         picture: (/** @type {import("./client.js").PictureMessage} */ picture) => {

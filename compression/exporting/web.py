@@ -51,11 +51,14 @@ def export(codec: RecurrentCodec, folder: pathlib.Path, variant: str) -> None:
 
   Raises:
     ConfigError: if LiteRT.js is not installed; says what to run.
-    ModelError: if the page knows no such entropy coder.
+    ModelError: if the page knows no such entropy coder or framework.
     OutputError: if it cannot be written.
   """
   runtime = web_files.runtime()
   tables_id = _tables_id(codec)
+  step = tflite.DecoderStep(codec)
+  if any(state.stride > BLOCK for state in step.states):  # of which blocks have no whole places
+    raise ModelError(f"{codec.name}: the page runs no networks of {codec.config.framework}")
   target = folder / WEB_FOLDER
   model = target / MODEL_FOLDER
   try:
@@ -68,31 +71,26 @@ def export(codec: RecurrentCodec, folder: pathlib.Path, variant: str) -> None:
     tflite.export(codec, target, [variant])
     (target / TFLITE_FOLDER).rename(model)
     (model / tflite.file_name(variant)).rename(model / NETWORKS)
-    text = json.dumps(description(codec, model, variant, tables_id), indent=2)
+    # What `dynamic` makes of a map depends on its largest value, wherever in the image that is.
+    far = None if variant == _QUANTISED else reach(step, codec.config.bits)
+    text = json.dumps(description(model, tables_id, far), indent=2)
     (model / tflite.DESCRIPTION).write_text(text + "\n")
   except OSError as error:
     raise OutputError(f"{target}: cannot be written: {error}") from error
 
 
-def description(
-  codec: RecurrentCodec, model: pathlib.Path, variant: str, tables_id: int
-) -> dict[str, Any]:
+def description(model: pathlib.Path, tables_id: int, far: int | None) -> dict[str, Any]:
   """The page's decoder.json: that of `tflite.export`, and
 
-      tables_id   of the entropy coder, which files carry; 0 without one
-      reach       as `reach` below, by which the page divides an image among processors; null where
-                  the networks must see all of it
-      shapes      as `shapes` below
+  tables_id   of the entropy coder, which files carry; 0 without one
+  reach       as `reach` below, by which the page divides an image among processors; null where
+              the networks must see all of it
+  shapes      as `shapes` below
   """
   values = json.loads((model / tflite.DESCRIPTION).read_text("utf-8"))
   scales = {state["name"]: BLOCK // state["stride"] for state in values["states"]}
-  # What `dynamic` makes of a map depends on its largest value, wherever in the image that is.
-  return {
-    **values,
-    "tables_id": tables_id,
-    "reach": None if variant == _QUANTISED else reach(codec),
-    "shapes": shapes((model / NETWORKS).read_bytes(), scales),
-  }
+  networks = (model / NETWORKS).read_bytes()
+  return {**values, "tables_id": tables_id, "reach": far, "shapes": shapes(networks, scales)}
 
 
 def shapes(networks: bytes, scales: dict[str, int]) -> list[dict[str, int]]:
@@ -122,18 +120,16 @@ def shapes(networks: bytes, scales: dict[str, int]) -> list[dict[str, int]]:
   return found
 
 
-def reach(codec: RecurrentCodec) -> int | None:
+def reach(step: tflite.DecoderStep, bits: int) -> int | None:
   """How far one iteration of the decoder looks to each side, in blocks; None if too far to tell.
 
   Measured, as it depends on the units and on the framework: no number comes in the middle, and none
   comes out as far as that is seen.
   """
-  step = tflite.DecoderStep(codec)
   rng = np.random.default_rng(0)
   zeros = tflite.zero_states(step.states, _PROBE, _PROBE)
-  shapes = {"bits": (1, _PROBE, _PROBE, codec.config.bits)}
-  shapes |= {name: values.shape for name, values in zeros.items()}
-  inputs = {name: rng.uniform(-1, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+  likes = {**zeros, "bits": np.zeros([1, _PROBE, _PROBE, bits])}
+  inputs = {name: rng.uniform(-1, 1, like.shape).astype(np.float32) for name, like in likes.items()}
   before = step.decode_step(**{name: tf.constant(values) for name, values in inputs.items()})
   for values in inputs.values():
     scale = values.shape[1] // _PROBE

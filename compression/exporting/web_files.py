@@ -1,7 +1,7 @@
-"""What an exported page is made of but for the model: our own scripts, and LiteRT.js, which runs it.
+"""What an exported page is made of but for the model: our own scripts, and LiteRT.js.
 
-LiteRT.js (https://www.npmjs.com/package/@litertjs/core, Apache-2.0) comes from the package index of
-JavaScript, 10 MB of WebAssembly: `npm ci --prefix=web` in a checkout, which `make test` does where
+LiteRT.js runs the networks. It is the package @litertjs/core (Apache-2.0) of the package index of
+JavaScript, some 10 MB of WebAssembly: `npm ci --prefix=web` in a checkout, which `make test` does where
 npm is there, or `npm install` in the folder from which the export is called.
 """
 
@@ -23,7 +23,10 @@ _SUFFIXES = (".html", ".css", ".js")
 _LITERT, _WASM_UTILS = "@litertjs/core", "@litertjs/wasm-utils"
 # With the instructions that recent browsers have, and without: it loads one of them.
 _WASM = ("litert_wasm_internal", "litert_wasm_compat_internal")
-_SCRIPTS = {"litert.js": f"{_LITERT}/dist/index.js", "wasm_utils.js": f"{_WASM_UTILS}/dist/index.js"}
+_SCRIPTS = {
+  "litert.js": f"{_LITERT}/dist/index.js",
+  "wasm_utils.js": f"{_WASM_UTILS}/dist/index.js",
+}
 # Browsers know files, not packages; and what maps the scripts to their sources is left out.
 _REWRITTEN = (f'"{_WASM_UTILS}"', '"./wasm_utils.js"'), ("//# sourceMappingURL=", "// Sources: ")
 

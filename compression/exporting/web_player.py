@@ -1,7 +1,7 @@
 """Runs an exported page's decoder in Chromium, without a window: to measure it and to test it.
 
-A page of its own, which uses the scripts of the export, decodes files and posts what it shows to the
-server that it came from. Nothing but the browser is needed.
+A page of its own, which uses the scripts of the export, decodes files and posts what it shows to
+the server that it came from. Nothing but the browser is needed.
 """
 
 from __future__ import annotations
@@ -44,15 +44,22 @@ _PAGE = """<!DOCTYPE html>
 """
 _SCRIPT = """
 import {decode} from "/client.js";
-const post = (fields, body) => fetch("/told?" + new URLSearchParams(fields), {method: "POST", body});
+const post = (fields, body) =>
+  fetch("/told?" + new URLSearchParams(fields), {method: "POST", body});
 for (const file of new URLSearchParams(location.search).getAll("file")) {
   await new Promise((done) => {
     let told = Promise.resolve();
     const tell = (fields, body) => { told = told.then(() => post({file, ...fields}, body)); };
     decode(`/files/${file}`, {
       picture({pixels, ...fields}) { tell({event: "picture", ...fields}, pixels); },
-      end(iterations, damage) { tell({event: "end", iterations, damage: damage ?? ""}); told.then(done); },
-      error(message) { tell({event: "error", message}); told.then(done); },
+      end(iterations, damage) {
+        tell({event: "end", iterations, damage: damage ?? ""});
+        told.then(done);
+      },
+      error(message) {
+        tell({event: "error", message});
+        told.then(done);
+      },
     });
   });
 }
@@ -114,7 +121,7 @@ def play(
   """
   told: queue.Queue[tuple[dict[str, str], bytes]] = queue.Queue()
   played = {name: Played([], None, None) for name in files}
-  with _serving(folder, files, told) as port, _browser(port, files) as peak:
+  with serving(folder, files, told) as port, _browser(port, files) as peak:
     left = list(files)
     while left:
       try:
@@ -133,22 +140,19 @@ def play(
   return played, max(peak)
 
 
-def _picture(fields: Mapping[str, str], body: bytes) -> Picture:
-  height, width = int(fields["height"]), int(fields["width"])
-  rgba = np.frombuffer(body, np.uint8).reshape(height, width, 4)
-  assert (rgba[..., 3] == 255).all()
-  return Picture(
-    rgba[..., :3], int(fields["iteration"]), int(fields["bytes"]), float(fields["seconds"])
-  )
-
-
 @contextlib.contextmanager
-def _serving(
+def serving(
   folder: pathlib.Path,
   files: Mapping[str, Iterable[bytes]],
-  told: queue.Queue[tuple[dict[str, str], bytes]],
+  told: queue.Queue[tuple[dict[str, str], bytes]] | None = None,
 ) -> Iterator[int]:
-  """The port of a server of the export, of the files, and of the page that plays them."""
+  """A server of an export, on the port that it gives, and of `/files/NAME`, until the block ends.
+
+  Args:
+    folder: `web` of an export.
+    files: as for `play`.
+    told: gets what the page that plays files tells.
+  """
 
   class Handler(http.server.SimpleHTTPRequestHandler):
     def __init__(self, *arguments: Any):
@@ -169,6 +173,7 @@ def _serving(
       fields = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
       body = self.rfile.read(int(self.headers["Content-Length"] or 0))
       self._send([], "text/plain")
+      assert told is not None
       told.put((fields, body))
 
     def _send(self, parts: Iterable[bytes], kind: str) -> None:
@@ -190,6 +195,15 @@ def _serving(
       yield server.server_port
     finally:
       server.shutdown()
+
+
+def _picture(fields: Mapping[str, str], body: bytes) -> Picture:
+  height, width = int(fields["height"]), int(fields["width"])
+  rgba = np.frombuffer(body, np.uint8).reshape(height, width, 4)
+  assert (rgba[..., 3] == 255).all()
+  return Picture(
+    rgba[..., :3], int(fields["iteration"]), int(fields["bytes"]), float(fields["seconds"])
+  )
 
 
 @contextlib.contextmanager

@@ -93,7 +93,9 @@ def test_the_range_decoder_reads_any_bytes_as_python_does() -> None:
   rng = np.random.default_rng(3)
   zeros = np.concatenate([[1, 2, 2**16 - 1, 2**16 - 2, 2**15], rng.integers(1, 2**16, 300)])
   indexes = rng.integers(0, len(zeros), 5000, np.int32)
-  coded = range_coder.encode(range_coder.make_lookup(zeros), indexes, rng.integers(0, 2, 5000, np.int32))
+  coded = range_coder.encode(
+    range_coder.make_lookup(zeros), indexes, rng.integers(0, 2, 5000, np.int32)
+  )
   for payload in (coded, rng.bytes(500), b"", b"\xff", bytes(9)):
     handle = range_decoder.start_decoding(range_decoder.make_lookup(zeros), payload)
     expected = range_decoder.decode(handle, indexes)[1]

@@ -19,7 +19,7 @@ def run(script: str, value: Any = None) -> Any:
   """What the script gives to `answer`.
 
   Args:
-    script: an ES module, in which `value` is there and `load("rnic.js")` gives a module of the page.
+    script: an ES module, in which `value` is there and `load(NAME)` gives a module of the page.
     value: anything that JSON holds.
   """
   code = f"""

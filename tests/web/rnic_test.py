@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -90,13 +92,9 @@ def test_every_cut_and_every_flipped_bit_is_told_as_python_tells_it() -> None:
 
 
 def test_headers_that_no_encoder_writes_are_refused() -> None:
-  import struct
-  import zlib
-
   def header(**values: int) -> bytes:
-    fields = {"version": 1, "coder": 1, "layers": 3, "halo": 0, "height": 33, "width": 50, "tile": 0, "tables": 1}  # fmt: skip
-    fields |= values
-    v = fields
+    names = ("version", "coder", "layers", "halo", "height", "width", "tile", "tables")
+    v = {**dict(zip(names, (1, 1, 3, 0, 33, 50, 0, 1))), **values}
     data = struct.pack(
       "<4sBBBB8sIIHH", b"RNIC", v["version"], v["coder"], v["layers"], v["halo"], b"model_id",
       v["height"], v["width"], v["tile"], v["tables"],
@@ -106,7 +104,8 @@ def test_headers_that_no_encoder_writes_are_refused() -> None:
   changed = [
     header(version=2), header(version=0), header(coder=2), header(layers=0), header(layers=17),
     header(height=0), header(width=65536), header(height=65535, width=65535), header(tile=4097),
-    header(halo=1), header(tile=4, halo=4), header(coder=0, tables=1), b"", b"RN", b"RNIX", b"\x89PNG",
+    header(halo=1), header(tile=4, halo=4), header(coder=0, tables=1),
+    b"", b"RN", b"RNIX", b"\x89PNG",
   ]  # fmt: skip
   found = node.run(_READ, [{"data": list(each), "size": 50, "bits": 32} for each in changed])
   for each, told in zip(changed, found):

@@ -1,4 +1,4 @@
-"""web/tiling.js: the tiles are Python's; windows keep every block once and see as far as they must."""
+"""web/tiling.js: the tiles are Python's; windows keep each block once, and see what they must."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ def _slices(rectangle: dict[str, int]) -> tuple[slice, slice]:
 
 
 def test_tiles_are_those_of_python() -> None:
-  tasks = [(1, 1, 0, 0), (3, 5, 0, 0), (20, 7, 6, 2), (12, 12, 6, 5), (250, 375, 68, 4), (5, 9, 40, 4)]
+  tasks = [
+    (1, 1, 0, 0),
+    (3, 5, 0, 0),
+    (20, 7, 6, 2),
+    (12, 12, 6, 5),
+    (250, 375, 68, 4),
+    (5, 9, 40, 4),
+  ]
   found = node.run(
     'const {tiles} = await load("tiling.js"); answer(value.map((task) => tiles(...task)));', tasks
   )
