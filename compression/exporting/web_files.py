@@ -1,8 +1,8 @@
 """What an exported page is made of but for the model: our own scripts, and LiteRT.js.
 
 LiteRT.js runs the networks. It is the package @litertjs/core (Apache-2.0) of the package index of
-JavaScript, some 10 MB of WebAssembly: `npm ci --prefix=web` in a checkout, which `make test` does where
-npm is there, or `npm install` in the folder from which the export is called.
+JavaScript, some 10 MB of WebAssembly: `npm ci --prefix=web` in a checkout, which `make test` does
+where npm is there, or `npm install` in the folder from which the export is called.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 # An installed package holds the page inside, a checkout beside the package.
 _FOLDERS = (_PACKAGE / "web", _PACKAGE.parent / "web")
 _MANIFEST = "package.json"
+_INSTALLED = "node_modules"
 _SUFFIXES = (".html", ".css", ".js")
 
 _LITERT, _WASM_UTILS = "@litertjs/core", "@litertjs/wasm-utils"
@@ -55,7 +56,7 @@ def runtime() -> dict[str, bytes]:
     ConfigError: if it is not installed, or not as this project knows it; says what to run.
   """
   version = json.loads((folder() / _MANIFEST).read_text("utf-8"))["dependencies"][_LITERT]
-  for packages in (folder() / "node_modules", pathlib.Path("node_modules")):
+  for packages in (folder() / _INSTALLED, pathlib.Path(_INSTALLED)):
     if _version(packages) == version:
       return _read(packages)
   raise ConfigError(

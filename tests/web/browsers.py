@@ -1,4 +1,4 @@
-"""What tests of the page in Chromium need, and skip without."""
+"""The parts that tests of the page in Chromium need, and skip without."""
 
 from __future__ import annotations
 

@@ -137,8 +137,8 @@ def test_each_picture_is_there_before_the_bytes_of_the_next_have_come() -> None:
   pieces = [data[start:end] for start, end in zip(ends, ends[1:])]
   found = _decode(pieces, slow=True)
   assert found["events"] == [
-    f"{what} {number}" for layer in range(3) for what, number in (("piece", layer), ("picture", layer + 1))
-  ]  # fmt: skip
+    event for layer in range(3) for event in (f"piece {layer}", f"picture {layer + 1}")
+  ]
   assert found["damage"] is None and found["iterations"] == 3
 
 

@@ -26,7 +26,8 @@ const coder = value.folder === null ? new PackedBits() : await readCoder(
   read("config.json").toString(), Uint8Array.from(read("weights.npz")).buffer, 7);
 answer(value.images.map(({payloads, blocksHigh, blocksWide, bits}) => {
   const decode = coder.start({blocksHigh, blocksWide, layers: payloads.length}, bits);
-  return payloads.map((payload) => Buffer.from(decode(Buffer.from(payload, "hex")).buffer).toString("hex"));
+  const layers = payloads.map((payload) => decode(Buffer.from(payload, "hex")));
+  return layers.map((layer) => Buffer.from(layer.buffer).toString("hex"));
 }));
 """
 
