@@ -11,9 +11,10 @@
     <export_dir>/tflite                 tflite.py: TensorFlow Lite decoders, for phones;
                                         tflite_player.py runs them
     <export_dir>/web                    web.py: a page that decodes files in a browser;
-                                        web_files.py: what it is made of
+                                        web_files.py: what it is made of;
+                                        web_player.py runs it in Chromium
 
-benchmark.py measures what is exported. Everything in a graph is a core TensorFlow operation.
+benchmark.py and web_benchmark.py measure what is exported. Everything in a graph is a core TensorFlow operation.
 """
 
 TFLITE_FOLDER = "tflite"
