@@ -6,7 +6,7 @@ Prints, for 768x512 pixels: the machine's float32 rate on plain 3x3 convolutions
 that one recurrence step reaches at each width (with random weights: speed does not depend on them),
 in float32 and bfloat16; seconds to compress and decompress with the released model, its start-up
 and its peak memory; seconds that its entropy coder takes of that; and of its exported decoders,
-SavedModel and TensorFlow Lite, beside the Python API; and of the page in Chromium, where there is one.
+SavedModel and TensorFlow Lite, beside the Python API; and of the page in Chromium, where that is.
 Run it while nothing else runs.
 """
 

@@ -14,7 +14,8 @@
                                         web_files.py: what it is made of;
                                         web_player.py runs it in Chromium
 
-benchmark.py and web_benchmark.py measure what is exported. Everything in a graph is a core TensorFlow operation.
+benchmark.py and web_benchmark.py measure what is exported. Everything in a graph is a core
+TensorFlow operation.
 """
 
 TFLITE_FOLDER = "tflite"
