@@ -35,7 +35,6 @@ NETWORKS = "decoder.tflite"
 
 _ENTROPY_MODEL = "interlaced"
 _IMAGE = "image"
-_QUANTISED = "dynamic"
 
 _PROBE = 21
 """Blocks along a side of what the networks are run on to see how far they look."""
@@ -71,8 +70,7 @@ def export(codec: RecurrentCodec, folder: pathlib.Path, variant: str) -> None:
     tflite.export(codec, target, [variant])
     (target / TFLITE_FOLDER).rename(model)
     (model / tflite.file_name(variant)).rename(model / NETWORKS)
-    # What `dynamic` makes of a map depends on its largest value, wherever in the image that is.
-    far = None if variant == _QUANTISED else reach(step, codec.config.bits)
+    far = reach(step, codec.config.bits)
     text = json.dumps(description(model, tables_id, far), indent=2)
     (model / tflite.DESCRIPTION).write_text(text + "\n")
   except OSError as error:
@@ -80,12 +78,17 @@ def export(codec: RecurrentCodec, folder: pathlib.Path, variant: str) -> None:
 
 
 def description(model: pathlib.Path, tables_id: int, far: int | None) -> dict[str, Any]:
-  """The page's decoder.json: that of `tflite.export`, and
+  """The page's decoder.json: that of `tflite.export`, and some more.
 
-  tables_id   of the entropy coder, which files carry; 0 without one
-  reach       as `reach` below, by which the page divides an image among processors; null where
-              the networks must see all of it
-  shapes      as `shapes` below
+  Where maps are quantised, each part of an image has ranges of its own: `dynamic` gives the quality
+  of TensorFlow Lite, but not its very pixels.
+
+  Args:
+    model: the folder with both files.
+    tables_id: of the entropy coder, which files carry; 0 without one.
+    far: what `reach` gives, by which the page divides an image among processors; as "reach".
+
+  Returns: what JSON holds; also "shapes", as `shapes` gives them.
   """
   values = json.loads((model / tflite.DESCRIPTION).read_text("utf-8"))
   scales = {state["name"]: BLOCK // state["stride"] for state in values["states"]}
