@@ -39,7 +39,7 @@ async function work({id, source, iterations}) {
         const copy = pixels.slice();
         const seconds = (performance.now() - start) / 1000;
         const picture = {height, width, layers, iteration, bytes, seconds, pixels: copy};
-        postMessage({id, picture}, [copy.buffer]);
+        postMessage({id, picture}, {transfer: [copy.buffer]});
       },
       {iterations, signal},
     );
@@ -62,11 +62,14 @@ async function load() {
     const workers = workersHere();
     const script = new URL("./network_worker.js", import.meta.url);
     const pool = new Pool(script, workers, networks.then((bytes) => new Uint8Array(bytes)), description);
+    pool.ready.catch(() => {
+      model = null; // the next file tries again
+    });
     /** @type {Promise<import("./entropy.js").LearnedCoder> | null} */
     let coder = null;
     return {description, workers, run: pool.run, coder: () => (coder ??= loadCoder(description.tables_id))};
   } catch (error) {
-    model = null; // the next file tries again
+    model = null;
     throw error;
   }
 }

@@ -47,6 +47,7 @@ export class Network {
   async run({high, wide, bits, states}) {
     const compiled = await this.#compile(high, wide);
     const {bits: depth, states: kinds} = this.#description;
+    /** @type {Record<string, Tensor>} */
     const inputs = {bits: new Tensor(Float32Array.from(bits), [1, high, wide, depth])};
     for (const [index, {name, stride, depth: own}] of kinds.entries()) {
       const scale = 16 / stride;

@@ -15,8 +15,9 @@ addEventListener("message", async ({data}) => {
       return;
     }
     const result = await (await network).run(data.task);
-    postMessage({result}, [result.image.buffer, ...result.states.map((state) => state.buffer)]);
+    const arrays = [result.image, ...result.states];
+    postMessage({result}, {transfer: arrays.map(({buffer}) => buffer)});
   } catch (error) {
-    postMessage({error: String(error?.message ?? error)});
+    postMessage({error: error instanceof Error ? error.message : String(error)});
   }
 });

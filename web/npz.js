@@ -61,7 +61,7 @@ async function content(view, entry) {
   const size = view.getUint32(entry + 20, true);
   const local = view.getUint32(entry + 42, true);
   const start = local + LOCAL_BYTES + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-  const bytes = new Uint8Array(view.buffer, start, size);
+  const bytes = new Uint8Array(/** @type {ArrayBuffer} */ (view.buffer), start, size);
   if (method === STORED) return bytes.slice().buffer;
   if (method !== DEFLATED) throw new RangeError(`compression ${method}`);
   const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));

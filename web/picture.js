@@ -38,7 +38,22 @@ import {BLOCK_SIDE} from "./rnic.js";
  * @property {Float32Array[]} states
  */
 
-/** @typedef {(task: Task) => Promise<Result>} Run one iteration of a window */
+/**
+ * Runs one iteration of a window.
+ *
+ * @typedef {(makeTask: () => Task) => Promise<Result>} Run the task is made when it is due
+ */
+
+/**
+ * A tile, or the whole image, with its states.
+ *
+ * @typedef {object} Region
+ * @property {Part} part within the image
+ * @property {number} high blocks that are run
+ * @property {number} wide
+ * @property {Part[]} windows within what is run
+ * @property {Float32Array[] | null} states null before the first iteration
+ */
 
 const RGBA = 4;
 const FLOAT_BYTES = 4;
@@ -49,6 +64,7 @@ export class Picture {
   pixels;
   #description;
   #header;
+  /** @type {Region[]} */
   #regions;
 
   /**
@@ -70,7 +86,6 @@ export class Picture {
       high: sides[index][0],
       wide: sides[index][1],
       windows: windows(sides[index][0], sides[index][1], size, description.reach),
-      /** @type {Float32Array[] | null} */
       states: null,
     }));
   }
@@ -87,7 +102,7 @@ export class Picture {
   }
 
   /**
-   * @param {(typeof this.#regions)[number]} region
+   * @param {Region} region
    * @param {Int8Array} bits
    * @param {Run} run
    */

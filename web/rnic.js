@@ -170,6 +170,7 @@ export class LayerReader {
   /** Bytes that came. */
   received = 0;
 
+  /** What came and is not yet read. @type {Uint8Array} */
   #left = new Uint8Array(0);
   #crc16 = 0;
   #crc32 = 0;
