@@ -1,4 +1,4 @@
-"""web/entropy.js, and integer_network.js, kernels.js, npz.js, orders.js, range_decoder.js under it.
+"""web/entropy.js and all that it is made of, from the range decoder to the integer network.
 
 Their bits are those of Python, each one of them.
 """
