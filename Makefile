@@ -17,6 +17,7 @@ VENV_READY := $(VENV)/.complete
 RUN        := $(VENV)/bin/python
 CODE       := compression tests tools setup.py
 DATA_DIRS  := $(BUILD)/data_dirs
+WEB_READY  := web/node_modules/.package-lock.json
 
 export KODAK_DIR GOLDEN_DIR
 
@@ -69,7 +70,8 @@ $(foreach path,$(PROGRAMS),$(eval $(call program,$(path))))
 define test
 $(1): $(BUILD)/$(1).passed
 	$$(RUN_STALE)
-$(BUILD)/$(1).passed $(BUILD)/$(1).fast: $(1).py $(sources.$(1)) tests/pytest.ini $(VENV_READY)
+$(BUILD)/$(1).passed $(BUILD)/$(1).fast: $(1).py $(sources.$(1)) tests/pytest.ini $(VENV_READY) \
+    $(if $(filter web/package.json,$(sources.$(1))),| $(WEB_READY))
 	$$(eval STALE += $$<)
 endef
 $(foreach path,$(TESTS),$(eval $(call test,$(path))))
@@ -119,7 +121,7 @@ clean:  ## Remove what was built, and the memory of what passed
 	rm -rf $(BUILD) build *.egg-info
 
 distclean: clean  ## Remove .venv too
-	rm -rf $(VENV)
+	rm -rf $(VENV) web/node_modules
 
 # Shell: `$$python` becomes the first of these interpreters that fits.
 define FIND_PYTHON
@@ -148,10 +150,15 @@ $(VENV_READY): setup.py
 	@rm -rf build *.egg-info
 	@mv $(VENV)/.partial $@
 
+# What runs the networks in browsers. Without npm, or what it asks, the tests that need it skip.
+$(WEB_READY): $(wildcard web/package-lock.json)
+	@if command -v npm > /dev/null; then npm ci --prefix=web --no-audit --no-fund --silent; fi || true
+
 # Depends on folders too, which change when files come and go. (A time in the future, and make would
 # read its files for ever.)
 $(BUILD)/dependencies.mk: $(if $(MAKE_RESTARTS),,tools/dependencies.py \
-    $(shell find compression models tests tools -name __pycache__ -prune -o -print))
+    $(shell find compression models tests tools -name __pycache__ -prune -o -print) \
+    $(wildcard web web/*.*))
 	@mkdir -p $(@D)
 	@$(call FIND_PYTHON,$(RUN) $(PYTHON)); "$$python" tools/dependencies.py --make > $@
 

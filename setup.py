@@ -40,10 +40,15 @@ setup(
   license="Apache-2.0",
   # From 3.12 on there is no TensorFlow 2.14.
   python_requires=">=3.9,<3.12",
-  packages=[*find_packages(include=["compression", "compression.*"]), "compression.models"],
-  package_dir={"compression.models": "models"},
+  packages=[
+    *find_packages(include=["compression", "compression.*"]),
+    "compression.models",
+    "compression.web",
+  ],
+  package_dir={"compression.models": "models", "compression.web": "web"},
   package_data={
     "compression.reporting": ["*.html", "*.css", "*.js"],
+    "compression.web": ["*.html", "*.css", "*.js", "package.json", "package-lock.json"],
     "compression.models": [
       f"{folder}/{files}"
       for folder in ("*", "*/entropy_coder", "*/int8", "earlier/*", "earlier/*/entropy_coder")

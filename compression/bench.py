@@ -6,7 +6,8 @@ Prints, for 768x512 pixels: the machine's float32 rate on plain 3x3 convolutions
 that one recurrence step reaches at each width (with random weights: speed does not depend on them),
 in float32 and bfloat16; seconds to compress and decompress with the released model, its start-up
 and its peak memory; seconds that its entropy coder takes of that; and of its exported decoders,
-SavedModel and TensorFlow Lite, beside the Python API. Run it while nothing else runs.
+SavedModel and TensorFlow Lite, beside the Python API; and of the page in Chromium, where that is.
+Run it while nothing else runs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from compression.codecs import model_folders, registry
 from compression.codecs.base import show
 from compression.codecs.recurrent import timing as network_timing
 from compression.common import memory, program, timing
-from compression.common.errors import ImageError
+from compression.common.errors import CompressionError, ImageError
 
 if TYPE_CHECKING:
   from compression.codecs.base import Codec
@@ -123,6 +124,32 @@ def _print_exports(codec: RecurrentCodec, photo: np.ndarray) -> None:
         print(f"  {threads} thread(s)  {decoder:16}{seconds:9.3f}{ratio:7.2f}", flush=True)
 
 
+def _print_page(codec: RecurrentCodec, photo: np.ndarray) -> None:
+  """The page beside Python: the same file, from its bytes to its last picture."""
+  from compression.exporting import WEB_VARIANTS, web_benchmark
+
+  iterations = min(_EXPORT_ITERATIONS, codec.config.iterations)
+  data = codec.compress(photo, iterations)
+  print(
+    f"\na file of {iterations} iterations, seconds an iteration and ratio to Python; the first run:"
+  )
+  for variant in WEB_VARIANTS[:2]:
+    with tempfile.TemporaryDirectory() as name:
+      try:
+        found = web_benchmark.measure(codec, data, pathlib.Path(name), variant, _REPEAT.value)
+      except CompressionError as error:
+        print(f"  no page: {error}")
+        return
+    python = next(iter(found.values())).seconds
+    for decoder, each in found.items():
+      memory_used = f"{each.memory / 2**20:8.0f} MiB" if each.memory else ""
+      print(
+        f"  {variant:8}  {decoder:17}{each.seconds:8.3f}{each.seconds / python:7.2f}"
+        f"{each.first:9.2f} s{memory_used}",
+        flush=True,
+      )
+
+
 def _print_start_up() -> None:
   """A whole process, from the shell to a compressed 16x16 image, against `import tensorflow`."""
   run = [sys.executable, "-c"]
@@ -159,6 +186,7 @@ def main(argv: list[str]) -> None:
   _print_entropy_coding(codec, photos[0])
   rate = network_timing.plain_rate(_REPEAT.value)
   _print_exports(codec, photos[0])
+  _print_page(codec, photos[0])
   print(f"\n{os.cpu_count()} processors; plain float32 3x3 convolutions: {rate:.0f} GFLOP/s")
   _print_steps(rate)
 

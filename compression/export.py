@@ -3,12 +3,14 @@
   python -m compression.export --export_dir=export
   python -m compression.export --model=run/model --export_dir=export --overwrite
   python -m compression.export --export_dir=export --format=all --photos='photos/*.jpg'
+  python -m compression.export --export_dir=export --format=web
   python -m compression.export --model=run/model --format=int8 --photos='photos/*.jpg'
 
 The folder appears when all of it is there. `compression/exporting/saved_model.py` describes the
 signatures of the two SavedModels, `export/encoder/1` and `export/decoder/1`; `tflite.py` beside it
-the files in `export/tflite`. `--format=int8` goes into the folder of the model: it is what
-`decompress --precision=int8` decodes with, and belongs to the weights that the model has now.
+the files in `export/tflite`, and `web.py` the page in `export/web`, for any server of static files.
+`--format=int8` goes into the folder of the model: it is what `decompress --precision=int8` decodes
+with, and belongs to the weights that the model has now.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from compression.codecs import model_folders
 from compression.codecs.recurrent import litert
 from compression.common import files, program
 from compression.common.errors import ConfigError
-from compression.exporting import EXPORTED, INT8, TFLITE_FOLDER, VARIANTS
+from compression.exporting import EXPORTED, INT8, TFLITE_FOLDER, VARIANTS, WEB_VARIANTS, web_files
 
 if TYPE_CHECKING:
   import numpy as np
@@ -33,21 +35,27 @@ _MAX_PHOTOS, _CROP = 8, 256
 ranges hardly change with more, and the time it takes does."""
 
 
-_FORMATS = ("saved_model", "tflite")
-_CHOICES = (*_FORMATS, "all", litert.PRECISION)
+_WEB = "web"
+_ALL = ("saved_model", "tflite")
+_CHOICES = (*_ALL, "all", _WEB, litert.PRECISION)  # the page needs more than Python to be made
 
 _MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released model or a folder")
 _EXPORT_DIR = flags.DEFINE_string(
   "export_dir", None, "the folder to write; made if need be (int8: always that of the model)"
 )
-_FORMAT = flags.DEFINE_string("format", _CHOICES[0], f"what to write: {', '.join(_CHOICES)}")
+_FORMAT = flags.DEFINE_string(
+  "format", _CHOICES[0], f"what to write: {', '.join(_CHOICES)}; all is the first two"
+)
 _PHOTOS = flags.DEFINE_string(
   "photos",
   None,
   "a pattern of photos, or a folder: int8 and dynamic are fitted to some of them",
 )
 _VARIANTS = flags.DEFINE_list(
-  "variants", None, "of TFLite files, some of float32,float16,dynamic,int8; int8 needs --photos"
+  "variants",
+  None,
+  "of TFLite files, some of float32,float16,dynamic,int8; int8 needs --photos. Of web, one"
+  " of float16,dynamic,float32",
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace an export that exists")
 
@@ -60,9 +68,11 @@ def main(argv: list[str]) -> None:
   if _FORMAT.value not in _CHOICES:
     known = ", ".join(_CHOICES)
     raise ConfigError(f"format {_FORMAT.value!r} is not supported; there are: {known}")
-  formats = _FORMATS if _FORMAT.value == "all" else (_FORMAT.value,)
+  formats = _ALL if _FORMAT.value == "all" else (_FORMAT.value,)
   photos = _chosen_photos()
-  variants = _chosen_variants(photos)
+  variants = [_chosen_web_variant()] if _WEB in formats else _chosen_variants(photos)
+  if _WEB in formats:
+    web_files.runtime()  # says what is missing before any work is done
   model_folders.find(_MODEL.value)
   program.end_cleanly_when_terminated()
   with files.atomic_folder(target, _OVERWRITE.value, EXPORTED) as folder:
@@ -77,6 +87,10 @@ def main(argv: list[str]) -> None:
       from compression.exporting import tflite
 
       tflite.export(codec, folder, variants, _crops(photos))
+    if _WEB in formats:
+      from compression.exporting import web
+
+      web.export(codec, folder, variants[0])
     lines = list(_describe(folder, pathlib.Path(target)))
   print("\n".join(lines))
 
@@ -118,6 +132,14 @@ def _chosen_variants(photos: list[str]) -> list[str]:
   if INT8 in _VARIANTS.value and not photos:
     raise program.UsageError(f"the variant {INT8} needs --photos, to fit its ranges to them")
   return list(dict.fromkeys(_VARIANTS.value))
+
+
+def _chosen_web_variant() -> str:
+  names = list(WEB_VARIANTS[:1] if _VARIANTS.value is None else _VARIANTS.value)
+  if len(names) != 1 or names[0] not in WEB_VARIANTS:
+    known = ", ".join(WEB_VARIANTS)
+    raise program.UsageError(f"--format={_WEB} takes one of the --variants {known}")
+  return names[0]
 
 
 def _crops(names: list[str]) -> list[np.ndarray]:

@@ -140,6 +140,8 @@ LEFT_OUT = "left out"
 
 _REMEDIES = (
   ("a browser", r"chrom|selenium|browser", "apt-get install chromium chromium-driver"),
+  ("Node", r"\bnode\b", "apt-get install nodejs npm"),
+  ("LiteRT.js", r"LiteRT\.js", "npm ci --prefix=web"),
   ("Kodak images", r"KODAK_DIR", "make test KODAK_DIR=FOLDER"),
   ("golden vectors", r"GOLDEN_DIR", "make test GOLDEN_DIR=FOLDER"),
   ("some instruction sets", r"\b(?:AVX|SSE|AMX|VNNI|NEON)|instruction", "another processor"),

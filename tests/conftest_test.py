@@ -31,6 +31,8 @@ FILES = {
   "golden": "@pytest.mark.skipif(True, reason='set GOLDEN_DIR')\ndef test_a(): pass",
   "library": "def test_a(): pytest.importorskip('no_such_module')",
   "browser": "pytest.skip('there is no chromium', allow_module_level=True)",
+  "node": "pytest.skip('there is no node', allow_module_level=True)",
+  "litert": "pytest.skip('LiteRT.js is not there', allow_module_level=True)",
   "machine": "def test_a(record_property): record_property('left out', 'AVX-512 is not here')",
 }
 
@@ -99,6 +101,8 @@ def test_a_source_that_changes_during_the_run_is_newer_than_the_stamp(done):
 def test_one_line_says_what_was_left_out_for_want_of_what(done):
   (line,) = re.findall(r"^Left out: (.*)$", done.out, re.MULTILINE)
   assert sorted(line.split("; ")) == [
+    "1 file without LiteRT.js (npm ci --prefix=web)",
+    "1 file without Node (apt-get install nodejs npm)",
     "1 file without a browser (apt-get install chromium chromium-driver)",
     "1 test without golden vectors (make test GOLDEN_DIR=FOLDER)",
     "1 test without libraries (make distclean venv PYTHON=python3.11)",

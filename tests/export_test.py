@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import compression
-from compression.exporting import VARIANTS
+from compression.exporting import VARIANTS, web_files
 from tests import programs
 from tests.exporting.examples import save_small_model
 
@@ -130,6 +130,22 @@ def test_what_is_wrong_with_variants_and_photos_is_one_line(
   _fails(tmp_path, "no.jpg", "--photos=no.jpg", "--variants=int8", *flags)
 
 
+def test_a_page_is_a_folder_of_its_own(
+  tmp_path: pathlib.Path, model: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  flags = [f"--model={model}", "--export_dir=export", "--format=web"]
+  _fails(tmp_path, "takes one of the --variants float16", "--variants=int8", *flags, status=2)
+  _fails(tmp_path, "takes one of", "--variants=float16,dynamic", *flags, status=2)
+  monkeypatch.setattr(web_files, "_INSTALLED", "nowhere")
+  _fails(tmp_path, "LiteRT.js", *flags)
+  monkeypatch.setattr(web_files, "runtime", lambda: {"litert.js": b"export {};"})
+  status, out, err = _export(tmp_path, "--variants=dynamic", *flags)
+  assert (status, err) == (0, "")
+  written = [path for path in (tmp_path / "export/web").rglob("*") if path.is_file()]
+  assert out == f"export/web: {sum(path.stat().st_size for path in written)} bytes\n"
+  assert os.listdir(tmp_path / "export") == ["web"]
+
+
 def test_a_damaged_model_leaves_nothing(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
   broken = tmp_path / "broken"
   shutil.copytree(model, broken)
@@ -190,6 +206,7 @@ def test_the_help_names_the_formats(tmp_path: pathlib.Path) -> None:
     "saved_model",
     "tflite",
     "int8",
+    "web",
     "--photos",
     "--overwrite",
   ):

@@ -149,7 +149,7 @@ def test_help_names_all_there_is_and_says_what_programs_are_for():
   assert len(set(programs)) == len(programs) and not set(programs) & set(recipes)
 
 
-def test_the_package_carries_the_released_models(tmp_path):
+def test_the_package_carries_the_released_models_and_the_page(tmp_path):
   command = ["setup.py", "--quiet", "build", "--build-base", str(tmp_path)]
   subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True)
   built = tmp_path / "lib/compression"
@@ -158,8 +158,26 @@ def test_the_package_carries_the_released_models(tmp_path):
   for path in files:
     if path.suffix in (".json", ".npz", ".md"):
       assert (built / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+  page = {path.name for path in (built / "web").iterdir()}
+  assert page == {path.name for path in (ROOT / "web").glob("[!.]*.*")}
+  assert {"index.html", "page.css", "decode_worker.js", "package-lock.json"} <= page
   modules = {path.relative_to(ROOT) for path in ROOT.glob("compression/**/*.py")}
   assert modules == {path.relative_to(tmp_path / "lib") for path in built.glob("**/*.py")}
+
+
+def test_what_runs_networks_in_browsers_is_there_before_the_tests_that_need_it(scratch):
+  """And where npm brings nothing they run, too, and skip what needs it."""
+  scratch.write("web/package.json", "{}")
+  scratch.write("web/package-lock.json", "{}")
+  scratch.write("tests/page_test.py", "x = 'web'")
+  write_script(scratch.folder / "npm", "#!/bin/sh\necho npm $* >> ran\nexit 1\n")
+  path = f"{scratch.folder}:{os.environ['PATH']}"
+  assert run_make(scratch.folder, "tests/demo_test", PATH=path).returncode == 0
+  assert "npm" not in scratch.ran()
+  done = run_make(scratch.folder, "tests/page_test", PATH=path)
+  assert done.returncode == 0, done.stderr
+  npm, tests = scratch.ran().splitlines()[-2:]
+  assert npm.startswith("npm ci --prefix=web") and "tests/page_test.py" in tests
 
 
 def test_nothing_reruns_when_nothing_changed(scratch):

@@ -28,13 +28,14 @@ from collections.abc import Iterator
 
 PACKAGES = ("compression", "tools", "tests")
 
-# What is read that is no Python.
-DATA = "models"
+# What is read that is no Python. (Of WEB, the files; its folder is what npm installed.)
+DATA, WEB = "models", "web"
 
 # Module -> the folder that it looks through.
 READ_AT_RUN_TIME = {
   "compression/codecs/model_folders.py": DATA,
   "compression/codecs/registry.py": "compression/codecs",
+  "compression/exporting/web_files.py": WEB,
 }
 
 _PROGRAM = re.compile(r'^if __name__ == "__main__":', re.MULTILINE)
@@ -58,6 +59,7 @@ class Tree:
     found = [path for path in root.iterdir() if path.is_file()]
     for folder in (*PACKAGES, DATA):
       found += [path for path in root.joinpath(folder).rglob("*") if path.suffix != ".pyc"]
+    found += root.joinpath(WEB).glob("[!.]*")
     self._files = {path.relative_to(root).as_posix() for path in found if path.is_file()}
     self._below: dict[str, set[str]] = collections.defaultdict(set)
     for file in self._files:
@@ -176,7 +178,7 @@ class Tree:
       return
     yield from self._data(f"{folder}/{value}")
     yield from self._data(f"tests/{value}")
-    yield from self._data(value, folders=value == DATA)
+    yield from self._data(value, folders=value in (DATA, WEB))
     for path in _PATH.findall(value):
       if path in self._files:
         yield path, _ALL

@@ -11,13 +11,19 @@
     <export_dir>/tflite                 tflite.py: TensorFlow Lite decoders, for phones;
                                         eight_bits.py rounds weights, tflite_player.py runs
                                         them
+    <export_dir>/web                    web.py: a page that decodes files in a browser;
+                                        web_files.py: what it is made of;
+                                        web_player.py runs it in Chromium
 
-benchmark.py measures what is exported. Everything in a graph is a core TensorFlow operation.
+benchmark.py and web_benchmark.py measure what is exported. Everything in a graph is a core
+TensorFlow operation.
 """
 
 TFLITE_FOLDER = "tflite"
 
-EXPORTED = ("encoder", "decoder", TFLITE_FOLDER)
+WEB_FOLDER = "web"
+
+EXPORTED = ("encoder", "decoder", TFLITE_FOLDER, WEB_FOLDER)
 """What an export folder holds; `--overwrite` replaces no folder in which there is anything else."""
 
 DYNAMIC = "dynamic"
@@ -27,3 +33,6 @@ INT8 = "int8"
 """The variant that cannot be made without."""
 
 VARIANTS = ("float32", "float16", DYNAMIC, INT8)
+
+WEB_VARIANTS = ("float16", DYNAMIC, "float32")
+"""Those that the page can have, its default first."""

@@ -39,9 +39,12 @@ def find() -> tuple[str, str] | None:
 
 @contextlib.contextmanager
 def page(
-  file: pathlib.Path, size: tuple[int, int] = DESKTOP, dark: bool = False, touch: bool = False
+  file: pathlib.Path | str,
+  size: tuple[int, int] = DESKTOP,
+  dark: bool = False,
+  touch: bool = False,
 ) -> Iterator[Any]:
-  """A WebDriver that shows the file, once all its pictures are there.
+  """A WebDriver that shows the file, or what is at the address, once all its pictures are there.
 
   It logs what the page writes to the console and what it asks for. `find` must have found both.
 
@@ -70,7 +73,7 @@ def page(
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
     driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
-    driver.get(file.resolve().as_uri())
+    driver.get(file if isinstance(file, str) else file.resolve().as_uri())
     wait_for_pictures(driver)
     yield driver
   finally:

@@ -170,6 +170,22 @@ def test_data_counts_where_a_test_names_it_and_where_a_module_reads_it(tmp_path)
   assert sources(tmp_path, files, "tests/root_test.py") == {"Makefile", "models/small/config.json"}
 
 
+def test_scripts_of_the_page_count_where_they_are_run_and_where_they_are_read(tmp_path):
+  files = {
+    "compression/exporting/web_files.py": "",
+    "web/page.js": "",
+    "web/.npmrc": "",
+    "web/node_modules/a/index.js": "",
+    "tests/web/node.py": "x = 'web'",
+    "tools/tool.py": "x = 'web'\nimport compression.exporting.web_files",
+  }
+  assert sources(tmp_path, files, "tests/web/node.py") == {"web/page.js"}
+  assert sources(tmp_path, files, "tools/tool.py") == {
+    "compression/exporting/web_files.py",
+    "web/page.js",
+  }
+
+
 def test_the_registry_looks_through_all_codecs(tmp_path):
   files = {
     "compression/codecs/registry.py": "",

@@ -1,0 +1,190 @@
+/** The example page: a file is chosen, its pictures come, a slider goes through them. */
+
+import {decode, draw} from "./client.js";
+
+/** @typedef {import("./client.js").PictureMessage} PictureMessage */
+
+/** Bytes of pictures that are kept for the slider; of larger images, only the last ones. */
+const MAX_KEPT_BYTES = 2 ** 30;
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @returns {T}
+ */
+const element = (id) => /** @type {T} */ (document.getElementById(id));
+
+const slider = /** @type {HTMLInputElement} */ (element("iteration"));
+const canvas = /** @type {HTMLCanvasElement} */ (element("picture"));
+const original = /** @type {HTMLImageElement} */ (element("original-image"));
+
+/** By iteration. @type {Map<number, PictureMessage>} */
+let kept = new Map();
+let name = "";
+let stop = () => {};
+/** Whether the slider follows what comes: until the user moves it. */
+let follows = true;
+
+/**
+ * @param {string | Blob} source
+ * @param {string} called
+ */
+function open(source, called) {
+  stop();
+  kept = new Map();
+  name = called;
+  follows = true;
+  element("viewer").hidden = true;
+  element("iterations").replaceChildren();
+  element("wrong").textContent = "";
+  say(`${name}: decoding`);
+  stop = decode(source, {
+    picture(picture) {
+      keep(picture);
+      addRow(picture);
+      element("viewer").hidden = false;
+      if (follows) slider.value = String(picture.iteration);
+      show();
+      say(`${name}: iteration ${picture.iteration} of ${picture.layers}`);
+    },
+    end(iterations, damage) {
+      say(`${name}: ${iterations} ${iterations === 1 ? "iteration" : "iterations"}, done`);
+      if (damage !== null) element("wrong").textContent = `${name}: ${damage}`;
+    },
+    error(message) {
+      say("");
+      element("wrong").textContent = message.startsWith(name) ? message : `${name}: ${message}`;
+    },
+  });
+}
+
+/** @param {string} words */
+function say(words) {
+  element("status").textContent = words;
+}
+
+/** @param {PictureMessage} picture */
+function keep(picture) {
+  kept.set(picture.iteration, picture);
+  const most = Math.max(1, Math.floor(MAX_KEPT_BYTES / picture.pixels.length));
+  for (const iteration of kept.keys()) {
+    if (kept.size <= most) break;
+    kept.delete(iteration);
+  }
+  slider.min = String(Math.min(...kept.keys()));
+  slider.max = String(picture.iteration);
+}
+
+/** @param {PictureMessage} picture */
+function addRow({iteration, bytes, seconds, height, width}) {
+  const row = document.createElement("tr");
+  const head = document.createElement("th");
+  head.scope = "row";
+  head.textContent = String(iteration);
+  row.append(head);
+  for (const text of [String(bytes), ((8 * bytes) / (height * width)).toFixed(3), seconds.toFixed(2)]) {
+    row.append(Object.assign(document.createElement("td"), {textContent: text}));
+  }
+  element("iterations").append(row);
+}
+
+/** Shows the picture where the slider stands. */
+function show() {
+  const picture = kept.get(Number(slider.value));
+  if (picture === undefined) return;
+  draw(canvas, picture);
+  const {iteration, layers, bytes, width, height} = picture;
+  const facts = `${iteration} of ${layers}, ${bytes} bytes`;
+  element("facts").textContent = facts;
+  slider.setAttribute("aria-valuetext", `iteration ${facts}`);
+  canvas.setAttribute("aria-label", `${name} after ${iteration} ${iteration === 1 ? "iteration" : "iterations"}`);
+  const decibels = psnr(picture);
+  element("caption").textContent =
+    `${name}, ${width} x ${height}` + (decibels === null ? "" : `, PSNR ${decibels.toFixed(2)} dB`);
+  for (const [index, row] of [...element("iterations").children].entries()) {
+    if (index + 1 === iteration) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+  }
+}
+
+/**
+ * @param {PictureMessage} picture
+ * @returns {number | null} decibels against the original; null without one of the same size
+ */
+function psnr({height, width, pixels}) {
+  if (!original.complete || original.naturalWidth !== width || original.naturalHeight !== height) return null;
+  const scratch = new OffscreenCanvas(width, height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (scratch.getContext("2d"));
+  context.drawImage(original, 0, 0);
+  const {data} = context.getImageData(0, 0, width, height);
+  let sum = 0;
+  for (let index = 0; index < data.length; index++) sum += (data[index] - pixels[index]) ** 2; // alpha: 0
+  return 10 * Math.log10((255 ** 2 * 3 * height * width) / sum);
+}
+
+/** @param {string} address */
+function showOriginal(address) {
+  original.src = address;
+}
+
+/** @param {string} address of a file; only this page's own server is asked */
+function openAddress(address) {
+  if (!address) return;
+  let url;
+  try {
+    url = new URL(address, document.baseURI);
+  } catch {
+    element("wrong").textContent = `${address}: is no address`;
+    return;
+  }
+  if (url.origin !== location.origin) {
+    stop();
+    element("wrong").textContent = `${address}: is elsewhere; this page asks its own server only`;
+    return;
+  }
+  open(url.href, address);
+}
+
+/** @param {Iterable<File>} files */
+function take(files) {
+  for (const file of files) {
+    if (file.type.startsWith("image/")) showOriginal(URL.createObjectURL(file));
+    else open(file, file.name);
+  }
+}
+
+slider.addEventListener("input", () => {
+  follows = slider.value === slider.max;
+  show();
+});
+original.addEventListener("load", () => {
+  element("original").hidden = false;
+  show();
+});
+original.addEventListener("error", () => {
+  element("original").hidden = true;
+  element("wrong").textContent = "the original is no picture that this browser shows";
+});
+for (const id of ["file", "original-file"]) {
+  const input = /** @type {HTMLInputElement} */ (element(id));
+  input.addEventListener("change", () => take(input.files ?? []));
+}
+element("address").addEventListener("submit", (event) => {
+  event.preventDefault();
+  openAddress(/** @type {HTMLInputElement} */ (element("src")).value.trim());
+});
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", () => document.body.classList.remove("dropping"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  take(event.dataTransfer?.files ?? []);
+});
+
+const asked = new URLSearchParams(location.search);
+const originalAddress = asked.get("original");
+if (originalAddress) showOriginal(originalAddress);
+openAddress(asked.get("src") ?? "");
