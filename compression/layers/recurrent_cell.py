@@ -107,8 +107,8 @@ class ConvRecurrentCell(tf.keras.layers.Layer):
     """W x, with the layer's stride."""
     strides = self.strides
     if kernel.shape[0] == kernel.shape[1] == 1:
-      # The same. The gradient of a strided one writes past its memory where oneDNN 3.2 has AVX2, one
-      # thread and fewer than 8 channels, and the process dies.
+      # The same. The gradient of a strided one writes past its memory where oneDNN 3.2 has AVX2,
+      # one thread and fewer than 8 channels, and the process dies.
       inputs, strides = inputs[:, ::strides, ::strides], 1
     y = tf.nn.conv2d(inputs, kernel, strides, "SAME")
     return y if bias is None else tf.nn.bias_add(y, bias)

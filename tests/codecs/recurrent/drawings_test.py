@@ -1,4 +1,4 @@
-"""Text and line art, which photos hold little of, are no worse than in JPEG files of as many bytes."""
+"""Text and line art are no worse than in JPEG files of as many bytes."""
 
 from __future__ import annotations
 
