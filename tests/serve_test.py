@@ -160,7 +160,7 @@ def test_it_is_made_of_nothing_that_models_are_made_of() -> None:
   sources = dependencies.Tree(ROOT).sources("compression/serve.py")
   assert sources == {
     *(f"compression/{name}.py" for name in ("__init__", "serve")),
-    *(f"compression/common/{name}.py" for name in ("__init__", "errors", "program")),
+    *(f"compression/common/{name}.py" for name in ("__init__", "errors", "program", "streams")),
     *(path.relative_to(ROOT).as_posix() for path in ROOT.glob("compression/serving/*.py")),
   }
 

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 import compression
-from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
 from compression.common.errors import OutputError
@@ -175,7 +175,7 @@ def _run_without_the_package(folder: pathlib.Path, requests: list) -> list:
 
 @pytest.mark.slow
 def test_every_registered_model_runs_where_this_package_is_not(tmp_path, photo):
-  codecs = [compression.load(model.name) for model in model_folders.models()]
+  codecs = [compression.load(model.name) for model in folders.released()]
   images, one_pixel = _cut(photo, 33, 47, 2), _cut(photo, 1, 1, 1)
   requests, keys = [], []
   for codec in codecs:

@@ -12,8 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from skimage import data
 
 from compression import load, metrics
-from compression.codecs import model_folders
-from compression.codecs.recurrent import litert, recurrence
+from compression.codecs.recurrent import folders, litert, recurrence
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
 from compression.common.errors import ModelError, OutputError
@@ -120,7 +119,7 @@ def test_int8_multiplies_integers(released: pathlib.Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [model.name for model in model_folders.models()])
+@pytest.mark.parametrize("name", [model.name for model in folders.released()])
 def test_every_released_model_exports(
   tmp_path: pathlib.Path, released: pathlib.Path, name: str
 ) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from compression import load
-from compression.codecs import model_folders
+from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.tiling import Tiling
 from compression.exporting import WEB_FOLDER, WEB_VARIANTS, web, web_player
@@ -35,7 +35,7 @@ def _check(played: web_player.Played, codec: RecurrentCodec, data: bytes, count:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", model_folders.names())
+@pytest.mark.parametrize("name", [model.name for model in folders.released()])
 def test_released_models_decode_as_python_does(
   tmp_path: pathlib.Path,
   odd_photo: np.ndarray,

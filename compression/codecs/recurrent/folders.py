@@ -46,6 +46,15 @@ def model_id(model: Model) -> bytes:
   return archives.model_id(read_config(model), archives.read_archives(model.folder, "decoder"))
 
 
+def released() -> list[Model]:
+  """The released models of this codec."""
+  return [
+    model
+    for model in model_folders.models()
+    if model_folders.codec_of(model) == model_folders.RECURRENT
+  ]
+
+
 def find_by_id(wanted: bytes) -> Model:
   """The released model, or the earlier one, that a file was made with.
 

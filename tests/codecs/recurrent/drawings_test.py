@@ -8,7 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 import compression
 from compression import metrics
-from compression.codecs import model_folders, targets
+from compression.codecs import targets
+from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.codec import RecurrentCodec
 
 WIDTH, HEIGHT = 384, 256
@@ -42,7 +43,7 @@ def line_art() -> np.ndarray:
   return np.array(picture)
 
 
-@pytest.mark.parametrize("name", [model.name for model in model_folders.models()])
+@pytest.mark.parametrize("name", [model.name for model in folders.released()])
 @pytest.mark.parametrize("draw", [text, line_art])
 def test_drawings_are_no_worse_than_in_jpeg(draw, name: str) -> None:
   image = draw()

@@ -25,7 +25,7 @@ IMAGE = np.full([20, 20, 3], 128, np.uint8)
 
 
 def test_every_released_model_has_weights_of_16_bits_and_its_own_id() -> None:
-  models = model_folders.models()
+  models = folders.released()
   for model in models:
     arrays = archives.read_weights(model.folder)
     assert {array.dtype for array in arrays.values()} == {np.dtype("float16")}

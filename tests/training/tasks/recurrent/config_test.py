@@ -158,9 +158,4 @@ def test_experiments_of_released_models_say_what_they_cost_and_gave(file: pathli
 
 def test_every_released_recurrent_model_has_the_experiments_that_made_it() -> None:
   with_experiments = {file.parent.parent.name for file in _EXPERIMENTS}
-  recurrent = [
-    model
-    for model in model_folders.models()
-    if model_folders.codec_of(model) == model_folders.RECURRENT
-  ]
-  assert with_experiments == {model.name for model in recurrent}
+  assert with_experiments == {model.name for model in folders.released()}
