@@ -20,6 +20,7 @@ import numpy as np
 
 from compression.codecs.model_folders import Model
 from compression.common.errors import CompressionError, FormatError, ModelError, RangeError
+from compression.formats.stepped import SteppedFormat
 
 
 class MissingCodecError(CompressionError):
@@ -159,6 +160,35 @@ class ModelCodec(Codec):
       ModelError: if it is not installed.
     """
     raise ModelError("says nothing of the model that made it")
+
+
+class SteppedCodec(Codec):
+  """A codec with one step of a quantiser, which is its setting: any that its files can hold.
+
+  What tells of a file are class methods, as those of a ModelCodec have to be.
+
+  Attributes:
+    file_format: of its files, whose header has the step.
+  """
+
+  setting_name = "step"
+  file_format: SteppedFormat
+
+  def check_setting(self, setting: float) -> float:
+    """The step, if the header can hold it; raises RangeError."""
+    self.file_format.check_step(setting)
+    return setting
+
+  @classmethod
+  def recognises(cls, data: bytes) -> bool:
+    """Whether the magic number is there."""
+    return cls.file_format.recognises(data)
+
+  @classmethod
+  def describe(cls, data: bytes) -> Description:
+    """Its size and the step."""
+    header = cls.file_format.read_header(data)
+    return Description(header.height, header.width, [("step", show(header.step))])
 
 
 class Step(NamedTuple):

@@ -37,7 +37,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compression.codecs.base import Codec, Description, show
+from compression.codecs.base import SteppedCodec
 from compression.codecs.registry import register
 from compression.entropy import magnitudes as magnitudes_lib
 from compression.entropy.magnitudes import LARGEST, Classes, check_levels, encode_batches
@@ -85,20 +85,15 @@ _CHANNELS = 2  # Y, and Cb with Cr
 
 
 @register
-class DCT(Codec):
+class DCT(SteppedCodec):
   """Blocks of 8x8 cosines; its setting is the step of the quantiser, any multiple of 1/16."""
 
   name = "dct"
   settings = (128, 96, 72, 56, 44, 36, 28, 24, 20, 16, 13, 11, 9, 8)
-  setting_name = "step"
   default_setting = 24
   suffix = ".dct"
+  file_format = _FORMAT
   identity = f"8x8 DCT, YCbCr 4:4:4, adaptive arithmetic coding; version {_FORMAT.version}"
-
-  def check_setting(self, setting: float) -> float:
-    """The step, if the header can hold it; raises RangeError."""
-    _FORMAT.check_step(setting)
-    return setting
 
   def compress(self, image: np.ndarray, setting: float, /) -> bytes:
     """The file of an image."""
@@ -119,15 +114,6 @@ class DCT(Codec):
     values += np.float32(magnitudes_lib.RECONSTRUCTION) * np.sign(values) * _is_ac()
     pixels = _inverse_transform(values * np.float32(header.step))
     return pixels[: header.height, : header.width]
-
-  def recognises(self, data: bytes) -> bool:
-    """Whether the magic number is there."""
-    return _FORMAT.recognises(data)
-
-  def describe(self, data: bytes) -> Description:
-    """Its size and the step."""
-    header = _FORMAT.read_header(data)
-    return Description(header.height, header.width, [("step", show(header.step))])
 
 
 # Pixels and coefficients.
@@ -220,7 +206,7 @@ class _Layout:
     return sums
 
   def predict(self, dc: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """What the neighbours of DC coefficients say; 0 for the first."""
+    """The DC coefficients that their neighbours make likely; 0 for the first."""
     above = cells - self._strides[3]
     return magnitudes_lib.median_prediction(dc[cells - 1], dc[above], dc[above - 1])
 

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from compression.codecs.base import Codec, Description, show
+from compression.codecs.base import SteppedCodec
 from compression.codecs.registry import register
 from compression.entropy import magnitudes as magnitudes_lib
 from compression.entropy.grids import Grid, Place
@@ -105,20 +105,15 @@ _LOW_CLASSES = Classes(
 
 
 @register
-class DWT(Codec):
+class DWT(SteppedCodec):
   """Wavelets; its setting is the step of the quantiser, any multiple of 1/16."""
 
   name = "dwt"
   settings = (160, 128, 96, 72, 56, 44, 36, 28, 24, 20, 16, 13, 11, 9, 8)
-  setting_name = "step"
   default_setting = 24
   suffix = ".dwt"
+  file_format = _FORMAT
   identity = f"CDF 9/7, YCbCr 4:4:4, adaptive arithmetic coding; version {_FORMAT.version}"
-
-  def check_setting(self, setting: float) -> float:
-    """The step, if the header can hold it; raises RangeError."""
-    _FORMAT.check_step(setting)
-    return setting
 
   def compress(self, image: np.ndarray, setting: float, /) -> bytes:
     """The file of an image."""
@@ -158,15 +153,6 @@ class DWT(Codec):
       negative = negative[len(level.used) :]
     bands = Bands(low.astype(np.float32) * np.float32(header.step / norms.low), high[::-1])
     return from_ycbcr(wavelet.synthesise(bands))
-
-  def recognises(self, data: bytes) -> bool:
-    """Whether the magic number is there."""
-    return _FORMAT.recognises(data)
-
-  def describe(self, data: bytes) -> Description:
-    """Its size and the step."""
-    header = _FORMAT.read_header(data)
-    return Description(header.height, header.width, [("step", show(header.step))])
 
 
 class _Level:

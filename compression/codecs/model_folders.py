@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from compression.common.errors import ConfigError, ModelError
@@ -41,6 +42,11 @@ def models() -> list[Model]:
 def earlier() -> list[Model]:
   """Models that were released before: only for the files that they made."""
   return _models_in(_EARLIER)
+
+
+def of_codec(kind: str, among: Iterable[Model]) -> list[Model]:
+  """Those of some models that are of one kind of codec; raises as `codec_of`."""
+  return [model for model in among if codec_of(model) == kind]
 
 
 def names() -> list[str]:

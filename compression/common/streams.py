@@ -73,7 +73,8 @@ def protect() -> None:
   Characters that a stream cannot encode are escaped. Streams that are no files of the system, as
   where this is called by tests, only get that.
   """
-  _state.__init__()  # type: ignore[misc]
+  global _state
+  _state = _State()
   for descriptor, name in enumerate(_NAMES):
     stream = getattr(sys, name)
     if stream is None:

@@ -18,7 +18,8 @@ from compression.codecs.base import Description
 from compression.codecs.dct import DCT
 from compression.common.errors import FormatError, ImageError, RangeError
 from compression.images.photos import read_photo
-from compression.metrics import bd_rate, psnr
+from compression.metrics import psnr
+from tests.codecs.examples import bd_rate_of_crops
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden/files"
 SHAPES = [(1, 1), (1, 19), (19, 1), (8, 8), (33, 47)]
@@ -169,17 +170,4 @@ def test_what_the_decoder_would_refuse_is_not_written():
 
 def test_it_needs_a_quarter_fewer_bits_than_jpeg(kodak_dir):
   """On three crops: on all 24 images it is more than that."""
-  images = [read_photo(kodak_dir / f"kodim{n:02}.png").image[:256, :384] for n in (5, 13, 23)]
-  curves = []
-  for codec, chosen in (
-    (DCT(), (96, 44, 24, 13)),
-    (registry.find("jpeg420"), (10, 20, 50, 75, 90)),
-  ):
-    points = []
-    for setting in chosen:
-      files = [codec.compress(image, setting) for image in images]
-      quality = [psnr(image, codec.decompress(data)) for image, data in zip(images, files)]
-      points.append((np.mean([len(data) for data in files]), np.mean(quality)))
-    curves.append(np.transpose(points))
-  (rate, quality), (anchor_rate, anchor_quality) = curves
-  assert bd_rate(anchor_rate, anchor_quality, rate, quality) < -25
+  assert bd_rate_of_crops(DCT(), kodak_dir) < -25

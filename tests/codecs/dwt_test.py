@@ -18,7 +18,8 @@ from compression.codecs.dwt import _FORMAT, DWT
 from compression.common.errors import FormatError, ImageError, RangeError
 from compression.formats.stepped import HEADER_BYTES
 from compression.images.photos import read_photo
-from compression.metrics import bd_rate, psnr
+from compression.metrics import psnr
+from tests.codecs.examples import bd_rate_of_crops
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden/files"
 SHAPES = [(1, 1), (1, 19), (19, 1), (2, 3), (8, 8), (33, 47), (65, 64)]
@@ -98,17 +99,4 @@ def test_changed_payloads_with_a_right_checksum_end_in_one_line_or_an_image(phot
 
 def test_it_needs_a_third_fewer_bits_than_jpeg(kodak_dir):
   """On three crops, which are less than the images for a wavelet."""
-  images = [read_photo(kodak_dir / f"kodim{n:02}.png").image[:256, :384] for n in (5, 13, 23)]
-  curves = []
-  for codec, chosen in (
-    (DWT(), (96, 44, 24, 13)),
-    (registry.find("jpeg420"), (10, 20, 50, 75, 90)),
-  ):
-    points = []
-    for setting in chosen:
-      files = [codec.compress(image, setting) for image in images]
-      quality = [psnr(image, codec.decompress(data)) for image, data in zip(images, files)]
-      points.append((np.mean([len(data) for data in files]), np.mean(quality)))
-    curves.append(np.transpose(points))
-  (rate, quality), (anchor_rate, anchor_quality) = curves
-  assert bd_rate(anchor_rate, anchor_quality, rate, quality) < -33
+  assert bd_rate_of_crops(DWT(), kodak_dir) < -33

@@ -113,3 +113,9 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
     "assert not {'tensorflow', 'numpy'} & set(sys.modules)"
   )
   subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_models_are_chosen_by_their_codec(tmp_path: pathlib.Path) -> None:
+  first, second = _model(tmp_path / "a"), _model(tmp_path / "b", '{"codec": "other"}')
+  assert model_folders.of_codec(model_folders.RECURRENT, [first, second]) == [first]
+  assert model_folders.of_codec("other", [first, second]) == [second]

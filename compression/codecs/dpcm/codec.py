@@ -43,7 +43,7 @@ from typing import Protocol
 import numpy as np
 
 from compression.codecs import model_folders
-from compression.codecs.base import Codec, Description, ModelCodec, show
+from compression.codecs.base import Description, ModelCodec, SteppedCodec
 from compression.codecs.dpcm import network
 from compression.codecs.dpcm.network import MODEL_ID_BYTES, Network
 from compression.codecs.dpcm.perceptron import BYTES, Perceptron
@@ -85,31 +85,24 @@ _CLASSES = Classes(
 
 
 class Predictor(Protocol):
-  """What pixels are likely to be; whole numbers, the same on every machine."""
+  """Says what pixels are likely to be; whole numbers, the same on every machine."""
 
   def predict(self, plane: int, window: np.ndarray) -> np.ndarray:
     """int32 [n, COLUMNS] -> float64 [n]."""
 
 
-class _DPCM(Codec):
-  """What both have in common."""
+class _DPCM(SteppedCodec):
+  """The loop that both have in common."""
 
   settings = SETTINGS
-  setting_name = "step"
   default_setting = 1
-  _format: SteppedFormat
-
-  def check_setting(self, setting: float) -> float:
-    """The step, if the header can hold it; raises RangeError."""
-    self._format.check_step(setting)
-    return setting
 
   def compress(self, image: np.ndarray, setting: float, /) -> bytes:
     """The file of an image."""
     image = check_image(image)
     height, width, _ = image.shape
-    step = self._format.check_step(setting)
-    self._format.check_size(height, width)
+    step = self.file_format.check_step(setting)
+    self.file_format.check_size(height, width)
     planes = to_ycocg(image)
     predictor, head = self._predictor_of(planes, steps_of(step))
     layout, encoder = Layout(height, width), Encoder()
@@ -121,11 +114,11 @@ class _DPCM(Codec):
       return errors
 
     _code(layout, step, predictor, encode)
-    return self._format.write(height, width, setting, head + encoder.finish())
+    return self.file_format.write(height, width, setting, head + encoder.finish())
 
   def decompress(self, data: bytes, /) -> np.ndarray:
     """The image of a file."""
-    header, payload = self._format.read(data)
+    header, payload = self.file_format.read(data)
     predictor, rest = self._predictor_in(payload, steps_of(int(header.step)))
     decoder, tables = Decoder(rest), _tables()
 
@@ -157,16 +150,7 @@ class DPCM(_DPCM):
   name = "dpcm"
   suffix = ".dpcm"
   identity = f"YCoCg-R, least squares, adaptive coding; version {_PERCEPTRON_FORMAT.version}"
-  _format = _PERCEPTRON_FORMAT
-
-  def recognises(self, data: bytes) -> bool:
-    """Whether the magic number is there."""
-    return self._format.recognises(data)
-
-  def describe(self, data: bytes) -> Description:
-    """Its size and the step."""
-    header = self._format.read_header(data)
-    return Description(header.height, header.width, [("step", show(header.step))])
+  file_format = _PERCEPTRON_FORMAT
 
   def _predictor_of(self, planes: np.ndarray, steps: np.ndarray) -> tuple[Predictor, bytes]:
     predictor = Perceptron.fitted(planes, steps)
@@ -184,7 +168,7 @@ class DPCMNetwork(_DPCM, ModelCodec):
   """The network of a model's folder; its setting is the step, 1 for no loss."""
 
   suffix = ".dmlp"
-  _format = _NETWORK_FORMAT
+  file_format = _NETWORK_FORMAT
 
   @functools.cached_property
   def _network(self) -> Network:
@@ -201,30 +185,24 @@ class DPCMNetwork(_DPCM, ModelCodec):
     _ = self._network
 
   @classmethod
-  def recognises(cls, data: bytes) -> bool:
-    """Whether the magic number is there."""
-    return cls._format.recognises(data)
-
-  @classmethod
   def describe(cls, data: bytes) -> Description:
     """Its size, the step and the model."""
-    header = cls._format.read_header(data)
+    description = super().describe(data)
     try:
       model = cls.model_of(data).name
     except (FormatError, ModelError):
       model = "not installed"
-    rows = [("step", show(header.step)), ("model", model)]
-    return Description(header.height, header.width, rows)
+    return description._replace(rows=[*description.rows, ("model", model)])
 
   @classmethod
   def model_of(cls, data: bytes) -> Model:
     """The model, released now or earlier, whose id a file carries."""
-    _, payload = cls._format.read(data)
+    _, payload = cls.file_format.read(data)
     wanted = payload[:MODEL_ID_BYTES]
-    for model in [*model_folders.models(), *model_folders.earlier()]:
-      if model_folders.codec_of(model) == network.KIND:
-        if network.read(model.folder).model_id == wanted:
-          return model
+    installed = [*model_folders.models(), *model_folders.earlier()]
+    for model in model_folders.of_codec(network.KIND, installed):
+      if network.read(model.folder).model_id == wanted:
+        return model
     raise ModelError(f"made with model {wanted.hex()}, which is not installed")
 
   def _predictor_of(self, planes: np.ndarray, steps: np.ndarray) -> tuple[Predictor, bytes]:
@@ -243,7 +221,7 @@ _ErrorsOf = Callable[[np.ndarray], np.ndarray]
 
 
 def steps_of(step: int) -> np.ndarray:
-  """Of each plane."""
+  """The steps of the three planes."""
   return np.array([step, 2 * step - 1, 2 * step - 1])
 
 

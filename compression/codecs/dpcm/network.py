@@ -69,7 +69,7 @@ def differences(plane: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def step_input(step: int) -> int:
-  """What the network sees of a step."""
+  """The step as the network sees it."""
   return min(step, _MOST_STEP)
 
 

@@ -48,11 +48,7 @@ def model_id(model: Model) -> bytes:
 
 def released() -> list[Model]:
   """The released models of this codec."""
-  return [
-    model
-    for model in model_folders.models()
-    if model_folders.codec_of(model) == model_folders.RECURRENT
-  ]
+  return model_folders.of_codec(model_folders.RECURRENT, model_folders.models())
 
 
 def find_by_id(wanted: bytes) -> Model:
@@ -61,11 +57,8 @@ def find_by_id(wanted: bytes) -> Model:
   Raises:
     ModelError: if none has this id.
   """
-  known = [
-    model
-    for model in [*model_folders.models(), *model_folders.earlier()]
-    if model_folders.codec_of(model) == model_folders.RECURRENT
-  ]
+  installed = [*model_folders.models(), *model_folders.earlier()]
+  known = model_folders.of_codec(model_folders.RECURRENT, installed)
   for model in known:
     if model_id(model) == wanted:
       return model

@@ -101,7 +101,7 @@ def test_changed_payloads_with_a_right_checksum_end_in_one_line_or_an_image(code
     wrong = bytearray(payload)
     wrong[at] ^= 0x55
     try:
-      changed = codec._format.write(12, 16, 8, bytes(wrong))
+      changed = codec.file_format.write(12, 16, 8, bytes(wrong))
       assert codec.decompress(changed).shape == (12, 16, 3)
     except (FormatError, ModelError) as error:
       refused += "\n" not in str(error)
@@ -112,9 +112,9 @@ def test_cut_payloads_and_steps_in_parts_are_refused(codec, odd_photo):
   payload = codec.compress(odd_photo[:12, :16], 8)[HEADER_BYTES:]
   for end in range(0, len(payload), 5):
     with pytest.raises((FormatError, ModelError), match="^[^\n]+$"):
-      codec.decompress(codec._format.write(12, 16, 8, payload[:end]))
+      codec.decompress(codec.file_format.write(12, 16, 8, payload[:end]))
   with pytest.raises(FormatError, match="too many or too few"):
-    codec.decompress(codec._format.write(12, 16, 8, payload + b"\0"))
+    codec.decompress(codec.file_format.write(12, 16, 8, payload + b"\0"))
   with pytest.raises(RangeError, match="multiples of 1 below 65536"):
     codec.compress(odd_photo, 1.5)
 
@@ -150,4 +150,4 @@ def test_residuals_that_no_image_has_are_refused():
     encoder.encode(tables, np.array([context]), np.array([5000]))
   wrong = predictor[:BYTES] + encoder.finish()
   with pytest.raises(FormatError, match="a residual is out of range"):
-    DPCM().decompress(DPCM()._format.write(1, 1, 1, wrong))
+    DPCM().decompress(DPCM().file_format.write(1, 1, 1, wrong))
