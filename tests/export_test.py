@@ -39,7 +39,7 @@ def test_all_formats_are_exported_and_kept_until_another_export_is_whole(
     noise = np.random.default_rng(number).integers(0, 256, [*size, 3], np.uint8)
     Image.fromarray(noise).save(photos / f"{number}.png")
   flags = [f"--model={model}", "--export_dir=some/export", f"--photos={photos}"]
-  status, out, err = programs.run("compression.export", tmp_path, "--format=all", *flags)
+  status, out, err = programs.call("compression.export", tmp_path, "--format=all", *flags)
   assert (status, err) == (0, "")
   export = tmp_path / "some/export"
   files = ["decoder.json", *(f"decoder_{name}.tflite" for name in sorted(VARIANTS))]

@@ -185,10 +185,10 @@ def test_tensorflows_own_interpreter_will_do(run, exported, file):
 
 
 @pytest.mark.slow
-def test_the_model_for_phones_on_a_kodak_image(run, kodak_dir, tmp_path):
+def test_the_released_model_on_a_photo(run, photo, tmp_path):
   codec = compression.load("mobile")
   tflite.export(codec, tmp_path, ["float32"])
-  data = codec.compress(np.asarray(Image.open(kodak_dir / "kodim07.png")), 16)
+  data = codec.compress(photo[:150, 170:400], 16)
   (tmp_path / "photo.rnic").write_bytes(data)
   assert run("photo.rnic", "--decoder=tflite").status == 0
   assert_as_the_api(images(tmp_path), codec, data, 16)

@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw, ImageFont
 import compression
 from compression import metrics
 from compression.codecs import targets
-from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.codec import RecurrentCodec
 
 WIDTH, HEIGHT = 384, 256
@@ -43,17 +42,18 @@ def line_art() -> np.ndarray:
   return np.array(picture)
 
 
-@pytest.mark.parametrize("name", [model.name for model in folders.released()])
+@pytest.mark.parametrize("name", ["mobile", "residual_gru"])
 @pytest.mark.parametrize("draw", [text, line_art])
 def test_drawings_are_no_worse_than_in_jpeg(draw, name: str) -> None:
   image = draw()
   codec, jpeg = compression.load(name), compression.load("jpeg420")
   assert isinstance(codec, RecurrentCodec)
   data = codec.compress(image, max(ITERATIONS))
+  images = dict(enumerate(codec.progressive(data), 1))
   for iterations in ITERATIONS:
-    ours = codec.prefix(data, iterations)
+    ours, decoded = codec.prefix(data, iterations), images[iterations]
     theirs = targets.to_size(jpeg, image, len(ours)).data
     assert 0.7 * len(ours) < len(theirs) <= len(ours)
-    decoded, other = codec.decompress(ours), jpeg.decompress(theirs)
+    other = jpeg.decompress(theirs)
     for metric in (metrics.psnr, metrics.ms_ssim, metrics.psnr_hvs):
       assert metric(image, decoded) >= metric(image, other), (iterations, metric)

@@ -121,16 +121,16 @@ def test_traced_iterations_have_the_loss_and_gradients_of_plain_calls(plain: Pla
 
 
 def test_one_iteration_is_traced_once_however_many_there_are(images: np.ndarray) -> None:
-  trainer = make_trainer(iterations=4)
+  trainer = make_trainer(iterations=3)
   train(trainer, images)
   assert trainer._first.experimental_get_tracing_count() == 1
   assert trainer._next.experimental_get_tracing_count() == 1
-  trainer.set_iterations(3)
+  trainer.set_iterations(2)
   train(trainer, images)
   assert trainer._next.experimental_get_tracing_count() == 1
   scalars = trainer.pop_measures().scalars
-  assert scalars["iterations"] == 3 and "loss/iteration_03" in scalars
-  assert "loss/iteration_04" not in scalars
+  assert scalars["iterations"] == 2 and "loss/iteration_02" in scalars
+  assert "loss/iteration_03" not in scalars
 
 
 @pytest.mark.parametrize("loss", ["l1", "mse"])
@@ -180,13 +180,18 @@ def test_bits_are_paid_for_and_drawn_tiles_count_by_themselves(photo: np.ndarray
 
 def test_the_rate_model_learns_whatever_bits_cost(images: np.ndarray) -> None:
   """Its gradient is that of the bits by themselves: the ramp of their weight is not in it."""
+  trainer = make_trainer(loss="log_mse", rate=RateTerm(1.0, 1.0, 1000), iterations=2)
+  trainer.rate_optimizer = tf.keras.optimizers.SGD(1.0)
+  trainer.rate_optimizer.build(trainer.beside.trainable_variables)
+  weights = [*trainer.network.weights, *trainer.beside.weights]
+  first = [variable.numpy() for variable in weights]
   steps = []
-  for ramp in (0, 1000):
-    trainer = make_trainer(loss="log_mse", rate=RateTerm(1.0, 1.0, ramp), iterations=2)
-    trainer.rate_optimizer = tf.keras.optimizers.SGD(1.0)
-    trainer.rate_optimizer.build(trainer.beside.trainable_variables)
-    before = [v.numpy() for v in trainer.beside.weights]
+  for made in (1000, 0):
+    trainer.optimizer.iterations.assign(made)
+    for variable, value in zip(weights, first):
+      variable.assign(value)
     train(trainer, images)
+    before = first[-len(trainer.beside.weights) :]
     steps.append([v.numpy() - old for v, old in zip(trainer.beside.weights, before)])
   assert any(np.abs(step).max() > 1e-3 for step in steps[0])
   for of_all, of_nearly_nothing in zip(*steps):
@@ -198,7 +203,7 @@ def test_the_rate_model_has_an_average_and_is_checkpointed(
   tmp_path: pathlib.Path, images: np.ndarray
 ) -> None:
   def make() -> RecurrentTrainer:
-    return make_trainer(loss="log_mse", rate=RateTerm(1.0, 0.5, 10), iterations=2)
+    return make_trainer(loss="log_mse", rate=RateTerm(1.0, 0.5, 10), iterations=1)
 
   trainer, other = make(), make()
   first = [v.numpy() for v in trainer.averaged_beside.weights]
@@ -219,12 +224,9 @@ def test_the_rate_model_has_an_average_and_is_checkpointed(
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
-@pytest.mark.parametrize(("unit", "framework"), PAIRS[:2])
-def test_units_and_frameworks_are_trained_for_the_bytes(
-  unit: str, framework: str, images: np.ndarray
-) -> None:
+def test_another_unit_and_framework_is_trained_for_the_bytes(images: np.ndarray) -> None:
   loss = "log_mse:0.75,psnr_hvs:0.25,ms_ssim:0.35"
-  options = {"unit": unit, "framework": framework, "iterations": 2}
+  options = {"unit": "associative_lstm", "framework": "residual_scaling", "iterations": 2}
   trainer = make_trainer(loss=loss, rate=RateTerm(1.0, 0.5, 0), **options)
   before = arrays_of(trainer.network)
   assert np.isfinite(train(trainer, images))
@@ -262,7 +264,7 @@ def test_training_lowers_the_loss(photo: np.ndarray) -> None:
   trainer = make_trainer(width=1 / 16, bits=32, iterations=2)
   trainer.compile(tf.keras.optimizers.Adam(3e-3, global_clipnorm=0.5))
   tiles = photo.reshape(16, 32, 16, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3)
-  data = tf.data.Dataset.from_tensor_slices(tiles).shuffle(256, seed=1).batch(16).repeat(3)
+  data = tf.data.Dataset.from_tensor_slices(tiles).shuffle(256, seed=1).batch(16).repeat(2)
   first = train(trainer, tiles[::8])
   trainer.fit(data, verbose=0)
   assert train(trainer, tiles[::8]) < 0.8 * first
