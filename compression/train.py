@@ -10,10 +10,10 @@ moment, the same command goes on from the last checkpoint. `tensorboard --logdir
 goes. An experiment file holds {"model": {...}, "training": {...}} with the flags' names as keys;
 flags have the last word. models/*/training/ has those of the released models.
 
-Files cost what an entropy coder leaves of the bits. This makes them a part of the loss:
-  --loss=log_mse:0.75,psnr_hvs:0.25,ms_ssim:0.35 --rate_weight=1.1 --rate_weight_last=0.65
-A model beside the networks estimates the bits; the coder that is shipped is trained afterwards, by
-compression.train_entropy. With --init, the validation says what was gained over its files.
+Files cost what an entropy coder leaves of the bits, which are a part of the loss. A model beside
+the networks estimates them; the coder that is shipped is trained afterwards, by
+compression.train_entropy. With --init, the validation says what was gained over its files. The
+paper trains for the distortion alone: --loss=l1 --rate_weight=0 --synthetic=0
 
 --distribution=multi_worker and parameter_server train with a group of processes: start this command
 for each, with the group and its place in TF_CONFIG.
@@ -42,7 +42,6 @@ from compression.codecs.recurrent.config import (
   MAX_ITERATIONS,
   MAX_PRIMING,
   UNITS,
-  RecurrentConfig,
 )
 from compression.common import program
 from compression.common.errors import ConfigError
@@ -55,7 +54,7 @@ _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "the folder of the run, made
 _CONFIG = flags.DEFINE_string("config", None, "an experiment file")
 
 # A flag that is not given is None, and leaves what the experiment file or the default says.
-_MODEL_DEFAULTS = RecurrentConfig()
+_MODEL_DEFAULTS = config_lib.Experiment().model
 _MODEL_FLAGS = (
   flags.DEFINE_enum("unit", None, UNITS, f"the recurrent unit (default {_MODEL_DEFAULTS.unit})"),
   flags.DEFINE_enum(

@@ -16,7 +16,7 @@ from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.datasets.tiles import TileSource
 from compression.layers.gru import ConvResidualGRU, GRUState
 from compression.training import pipeline
-from compression.training.tasks.recurrent.config import Experiment, TrainConfig
+from compression.training.tasks.recurrent.config import PAPER, Experiment, TrainConfig
 from compression.training.tasks.recurrent.curriculum import Curriculum
 from compression.training.tasks.recurrent.task import make_trainer
 
@@ -118,7 +118,9 @@ def candidate(
       for half in (self.encoder, self.decoder):
         half.cells = [cell.from_config(each.get_config()) for each in half.cells]
 
-  settings = TrainConfig(precision=precision.networks, batch_size=batch.size, optimizer=optimizer)
+  settings = TrainConfig(
+    precision=precision.networks, batch_size=batch.size, optimizer=optimizer, **PAPER
+  )
   experiment = Experiment(RecurrentConfig(width=width), settings)
   shape = [batch.size, batch.side, batch.side, 3]
   images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)

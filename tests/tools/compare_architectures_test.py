@@ -13,6 +13,7 @@ from PIL import Image
 
 import compression
 from compression import metrics
+from compression.training.tasks.recurrent.config import PAPER
 from tests import programs, shared
 
 _run = functools.partial(programs.run, "tools.compare_architectures")
@@ -31,7 +32,7 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
     Image.fromarray(image).save(tmp_path / name)
   experiment = {
     "model": {"width": 1 / 32, "iterations": _ITERATIONS},
-    "training": {"batch_size": 2, "steps": 5, "curriculum": f"{_ITERATIONS}:1"},
+    "training": {**PAPER, "batch_size": 2, "steps": 5, "curriculum": f"{_ITERATIONS}:1"},
   }
   (tmp_path / "small.json").write_text(json.dumps(experiment))
   return tmp_path

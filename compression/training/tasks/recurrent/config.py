@@ -33,12 +33,21 @@ MAY_CHANGE = config_lib.MAY_CHANGE | {"train_glob", "train_records", "validation
 """What may differ when a run goes on: where things are, how far it goes, on how many devices."""
 
 
+PAPER: dict[str, Any] = {
+  "loss": "l1",
+  "rate_weight": 0.0,
+  "rate_weight_last": 0.0,
+  "synthetic": 0.0,
+}
+"""What the paper trains for: the distortion alone, of photos alone."""
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainConfig(LoopConfig):
   """How a model is trained; the help of each field is that of its flag.
 
-  Loss and the size of batches and patches are those of Toderici et al. (CVPR 2017), section 4. The
-  paper has Adam, no curriculum, no average of the weights, and draws its bits at random.
+  The size of batches and patches is that of Toderici et al. (CVPR 2017), section 4. The paper has
+  PAPER, Adam, no curriculum, no average of the weights, and draws its bits at random.
 
   Raises:
     ConfigError: if a value is not allowed.
@@ -69,19 +78,20 @@ class TrainConfig(LoopConfig):
     0.5, "of the steps: until then the rate is at its highest", low=0.0, high=0.99
   )
   loss: str = setting(
-    "l1",
+    "log_mse:0.75,psnr_hvs:0.25,ms_ssim:0.35",
     "a sum of l1, ssim_l1, mse, log_mse, ms_ssim and psnr_hvs with weights:"
-    " log_mse:0.75,psnr_hvs:0.25; the last three are in decibels",
+    " log_mse:0.75,psnr_hvs:0.25; the last three are in decibels. The paper's is l1",
   )
   rate_weight: float = setting(
-    0.0,
+    1.1,
     "of the bits, which a model beside the networks estimates: 1 asks for bits that gain as many"
-    " decibels as those of a good codec; 0 leaves them out, as the paper does",
+    " decibels as those of a good codec; 0 leaves them out, as the paper does, and as every loss"
+    " that is not in decibels must",
     low=0.0,
     high=1e3,
   )
   rate_weight_last: float = setting(
-    0.0,
+    0.65,
     "that of iteration 16, to which it falls from iteration 6 on; 0 for the same",
     low=0.0,
     high=1e3,
@@ -93,7 +103,7 @@ class TrainConfig(LoopConfig):
     2e-3, "the highest of the model that estimates bits, which is Adam's", low=1e-9, high=10.0
   )
   synthetic: float = setting(
-    0.0,
+    0.05,
     "share of tiles that are drawn instead of cut out: flat and saturated colours, ramps, text,"
     " line art",
     low=0.0,
@@ -128,7 +138,9 @@ class TrainConfig(LoopConfig):
     Curriculum.parse(self.curriculum)
     terms = Terms.parse(self.loss)
     if self.rate_weight and not terms.in_decibels:
-      raise ConfigError(f"rate_weight needs a loss in decibels, such as log_mse: {self.loss!r}")
+      raise ConfigError(
+        f"rate_weight needs a loss in decibels, such as log_mse: {self.loss!r}; 0 leaves bits out"
+      )
 
   @property
   def peak_rate(self) -> float:
@@ -141,9 +153,9 @@ _ABOUT = "about"
 
 @dataclasses.dataclass(frozen=True)
 class Experiment(JsonConfig):
-  """A model and its training."""
+  """A model and its training; a new model has biases, without which weak signals are lost."""
 
-  model: RecurrentConfig = dataclasses.field(default_factory=RecurrentConfig)
+  model: RecurrentConfig = RecurrentConfig(use_bias=True)
   training: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
   def override(self, values: dict[str, Any]) -> Experiment:

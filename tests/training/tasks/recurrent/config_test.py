@@ -30,7 +30,7 @@ _EXPERIMENTS = sorted(_MODELS.glob("*/training/*.json"))
     ("learning_rate", -1e-3),
     ("optimizer", "adagrad"),
     ("loss", "l2"),
-    ("rate_weight", 1.0),  # as the loss is not in decibels
+    ("loss", "l1"),  # which is not in decibels, as rate_weight has to be
     ("constant_share", 1.0),
     ("synthetic", 1.5),
     ("stochastic_binarizer", 1),
@@ -76,7 +76,7 @@ def test_photos_and_tiles_of_photos_exclude_each_other() -> None:
 def test_override_changes_only_what_it_names() -> None:
   first = Experiment().override({"model": {"unit": "gru"}, "training": {"seed": 5}})
   second = first.override({"training": {"learning_rate": 1}})
-  assert second.model == RecurrentConfig(unit="gru")
+  assert second.model == RecurrentConfig(unit="gru", use_bias=True)
   assert second.training == TrainConfig(seed=5, learning_rate=1)
 
 
@@ -106,10 +106,10 @@ def test_only_settings_that_leave_the_weights_alone_may_change(
 ) -> None:
   others = {
     "unit": "lstm", "framework": "additive", "width": 0.5, "bits": 16, "iterations": 8,
-    "pixel_range": 0.9, "use_bias": True, "priming": 1, "train_glob": "a", "validation_glob": "b",
+    "pixel_range": 0.9, "use_bias": False, "priming": 1, "train_glob": "a", "validation_glob": "b",
     "train_records": "c",
     "patch_size": 64, "batch_size": 8, "steps": 5, "checkpoint_steps": 2, "learning_rate": 0.5,
-    "optimizer": "sgd", "epsilon": 1.0, "clip_norm": 0.0, "loss": "mse",
+    "optimizer": "sgd", "epsilon": 1.0, "clip_norm": 0.0, "loss": "psnr_hvs",
     "stochastic_binarizer": True, "curriculum": "16:1", "ema": 0.9,
     "constant_share": 0.25, "rate_weight": 0.5, "rate_weight_last": 0.5, "rate_ramp": 0.5,
     "rate_learning_rate": 0.5, "synthetic": 0.5, "synthetic_weight": 0.5,

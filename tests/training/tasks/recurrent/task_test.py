@@ -22,7 +22,7 @@ from compression.training.callbacks import Plan, StepCallback
 from compression.training.console import Console
 from compression.training.loop import train
 from compression.training.muon import Muon
-from compression.training.tasks.recurrent.config import FILE, Experiment, TrainConfig
+from compression.training.tasks.recurrent.config import FILE, PAPER, Experiment, TrainConfig
 from compression.training.tasks.recurrent.curriculum import Curriculum
 from compression.training.tasks.recurrent.task import (
   RecurrentTask,
@@ -39,7 +39,7 @@ def experiment(
   images: pathlib.Path, model: RecurrentConfig = _MODEL, **settings: object
 ) -> Experiment:
   values = {"train_glob": f"{images}/*", "batch_size": 4, "learning_rate": 0.05, "seed": 1}
-  return Experiment(model, TrainConfig(**{**values, **settings}))
+  return Experiment(model, TrainConfig(**{**PAPER, **values, **settings}))
 
 
 class Run(NamedTuple):

@@ -15,7 +15,7 @@ from compression.codecs.recurrent.config import RecurrentConfig
 from compression.metrics import ms_ssim, psnr
 from compression.training import reports
 from compression.training.callbacks import Plan
-from compression.training.tasks.recurrent.config import Experiment, TrainConfig
+from compression.training.tasks.recurrent.config import PAPER, Experiment, TrainConfig
 from compression.training.tasks.recurrent.task import make_trainer
 from compression.training.tasks.recurrent.validation import (
   Curve,
@@ -29,7 +29,8 @@ from tests.training.processes import read_events
 def test_validation_measures_what_compression_gives(
   tmp_path: pathlib.Path, photo: np.ndarray
 ) -> None:
-  trainer = make_trainer(Experiment(RecurrentConfig(width=1 / 32, bits=8, iterations=4)))
+  config = RecurrentConfig(width=1 / 32, bits=8, iterations=4)
+  trainer = make_trainer(Experiment(config, TrainConfig(**PAPER)))
   lines: list[str] = []
   images = [photo[100:132, 200:248], photo[200:248, 100:132]]
   validate = Validate(
