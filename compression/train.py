@@ -42,6 +42,7 @@ from compression.codecs.recurrent.config import (
   MAX_ITERATIONS,
   MAX_PRIMING,
   UNITS,
+  UNITS_OF_2016,
 )
 from compression.common import program
 from compression.common.errors import ConfigError
@@ -56,7 +57,12 @@ _CONFIG = flags.DEFINE_string("config", None, "an experiment file")
 # A flag that is not given is None, and leaves what the experiment file or the default says.
 _MODEL_DEFAULTS = config_lib.Experiment().model
 _MODEL_FLAGS = (
-  flags.DEFINE_enum("unit", None, UNITS, f"the recurrent unit (default {_MODEL_DEFAULTS.unit})"),
+  flags.DEFINE_enum(
+    "unit",
+    None,
+    (*UNITS, *UNITS_OF_2016),
+    f"the recurrent unit, or the networks of the paper before (default {_MODEL_DEFAULTS.unit})",
+  ),
   flags.DEFINE_enum(
     "framework", None, FRAMEWORKS, f"of reconstruction (default {_MODEL_DEFAULTS.framework})"
   ),

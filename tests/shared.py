@@ -11,9 +11,16 @@ import pytest
 
 from compression.codecs import model_folders, registry
 from compression.codecs.base import Codec, Options
+from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.codec import RecurrentCodec
+from compression.codecs.recurrent.config import UNITS
 from compression.common import workers
 from compression.evaluation import runner
+
+FOR_PHOTOS = [
+  model.name for model in folders.released() if folders.read_config(model).unit in UNITS
+]
+"""The released models of 2017's units: what is exported, and is as good as the cards say."""
 
 _find = registry.find
 

@@ -32,7 +32,7 @@ import tensorflow as tf
 
 from compression.codecs.recurrent import litert
 from compression.codecs.recurrent.codec import RecurrentCodec
-from compression.codecs.recurrent.config import BLOCK
+from compression.codecs.recurrent.config import BLOCK, UNITS_OF_2016
 from compression.codecs.recurrent.folders import ENTROPY_CODER_FOLDER
 from compression.codecs.recurrent.frameworks import Additive, ResidualScaling
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
@@ -124,13 +124,17 @@ class DecoderStep(tf.Module):
   """D_t and the reconstruction framework, with the states as inputs and outputs by name.
 
   Raises:
-    ModelError: if the model has a first step unlike the others, by priming.
+    ModelError: if the model has a first step unlike the others, by priming, or other layers.
   """
 
   def __init__(self, codec: RecurrentCodec):
     super().__init__(name="decoder")
     if codec.config.priming:
       raise ModelError(f"model {codec.name} is primed, which TensorFlow Lite's decoder cannot be")
+    if codec.config.unit in UNITS_OF_2016:
+      raise ModelError(
+        f"model {codec.name} is of 2016: only networks of 2017 run in TensorFlow Lite"
+      )
     model = _copy(codec.network)
     framework, decoder = model.framework, model.decoder
     zeros = decoder.initial_states(tf.zeros([1, 1, 1, codec.config.bits]))

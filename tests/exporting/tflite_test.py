@@ -12,11 +12,12 @@ from ai_edge_litert.interpreter import Interpreter
 from skimage import data
 
 from compression import load, metrics
-from compression.codecs.recurrent import folders, litert, recurrence
+from compression.codecs.recurrent import litert, recurrence
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import FRAMEWORKS, UNITS
 from compression.common.errors import ModelError, OutputError
 from compression.exporting import TFLITE_FOLDER, VARIANTS, tflite, tflite_player
+from tests import shared
 from tests.exporting.examples import MODEL_ID, small_codec
 from tests.near import assert_near_pixels
 
@@ -119,7 +120,7 @@ def test_int8_multiplies_integers(released: pathlib.Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [model.name for model in folders.released()])
+@pytest.mark.parametrize("name", shared.FOR_PHOTOS)
 def test_every_released_model_exports(
   tmp_path: pathlib.Path, released: pathlib.Path, name: str
 ) -> None:

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from compression.codecs import model_folders
-from compression.codecs.recurrent import folders
 from compression.entropy import range_coder
 from compression.entropy.bits import PackedBits, learned
+from tests import shared
 from tests.entropy.bits.examples import SMALL, make_coder, make_model, random_bits
 from tests.web import node
 
@@ -72,7 +72,7 @@ def test_models_of_any_shape_and_images_of_any_size(
   assert _decode(tmp_path, codes, coder) > 1000
 
 
-@pytest.mark.parametrize("name", [model.name for model in folders.released()])
+@pytest.mark.parametrize("name", shared.FOR_PHOTOS)
 def test_released_coders_decode_a_photo(name: str, photo: np.ndarray) -> None:
   """Codes of a photo's brightness: with weights that were trained, which are near their limits."""
   folder = model_folders.find(name).folder / "entropy_coder"

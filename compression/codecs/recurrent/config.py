@@ -11,6 +11,14 @@ from compression.common.errors import ConfigError
 UNITS = ("lstm", "associative_lstm", "gru", "residual_gru")
 """The recurrent units of Toderici et al. (2017), section 3.1."""
 
+UNITS_OF_2016 = (
+  "toderici2016_fc",
+  "toderici2016_fc_lstm",
+  "toderici2016_conv",
+  "toderici2016_conv_lstm",
+)
+"""The networks of Toderici et al. (2016), in whose place a unit stands: see toderici2016.py."""
+
 FRAMEWORKS = ("one_shot", "additive", "residual_scaling")
 """The reconstruction frameworks of Toderici et al. (2017), section 3.2."""
 
@@ -31,7 +39,7 @@ class RecurrentConfig(JsonConfig):
   """The architecture of a codec; saved as `config.json` beside the weights.
 
   Attributes:
-    unit: one of UNITS.
+    unit: one of UNITS, or of UNITS_OF_2016, whose layers are others, too.
     framework: one of FRAMEWORKS.
     width: scales every depth but that of the image (3) and of the code; 1 is the paper's.
     bits: depth of the code, bits per 16x16 block and iteration. 32 is 0.125 bits per pixel.
@@ -57,7 +65,7 @@ class RecurrentConfig(JsonConfig):
   priming: int = 0
 
   def __post_init__(self) -> None:
-    _check_choice("unit", self.unit, UNITS)
+    _check_choice("unit", self.unit, (*UNITS, *UNITS_OF_2016))
     _check_choice("framework", self.framework, FRAMEWORKS)
     _check_number("width", self.width, 1 / 64, 8)
     _check_number("pixel_range", self.pixel_range, 0.1, 1)

@@ -6,7 +6,7 @@ a tuple with one NamedTuple a recurrent layer; None stands for the zero states.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
@@ -53,7 +53,7 @@ ENCODER_CONV_DEPTH = 64
 DECODER_CONV_DEPTH = 512
 
 
-class _Network(tf.keras.layers.Layer):
+class Half(tf.keras.layers.Layer):
   """What E and D share: a configuration, a row of cells and the passing of states."""
 
   def __init__(self, config: RecurrentConfig | dict[str, Any], **kwargs: Any):
@@ -66,11 +66,12 @@ class _Network(tf.keras.layers.Layer):
     return {**super().get_config(), "config": self.config.to_dict()}
 
   def make_cells(
-    self, cells: Mapping[str, type], layers: tuple[RecurrentLayer, ...]
+    self, kind: type[ConvRecurrentCell], layers: Sequence[RecurrentLayer], kernel_size: int = 3
   ) -> list[ConvRecurrentCell]:
     return [
-      cells[self.config.unit](
+      kind(
         self.config.depth(layer.depth),
+        kernel_size=kernel_size,
         hidden_kernel_size=layer.hidden_kernel_size,
         strides=layer.strides,
         use_bias=self.config.use_bias,
@@ -94,7 +95,7 @@ class _Network(tf.keras.layers.Layer):
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
-class Encoder(_Network):
+class Encoder(Half):
   """E and the linear half of B: residual -> u, the tanh before the sign.
 
       conv     3x3 / 2        64 w
@@ -113,7 +114,7 @@ class Encoder(_Network):
   ):
     super().__init__(config, name=name, **kwargs)
     self.conv_in = self.conv(self.config.depth(ENCODER_CONV_DEPTH), 3, 2, "conv")
-    self.cells = self.make_cells(_ENCODER_CELLS, ENCODER_LAYERS)
+    self.cells = self.make_cells(_ENCODER_CELLS[self.config.unit], ENCODER_LAYERS)
     self.binarizer = self.conv(self.config.bits, 1, 1, "binarizer")
 
   def build(self, input_shape: Any) -> None:
@@ -137,11 +138,11 @@ class Encoder(_Network):
   def initial_states(self, inputs: tf.Tensor) -> tuple[NamedTuple, ...]:
     """The zero states for inputs [N, H, W, 3]."""
     shape = tf.shape(inputs)
-    return _zero_states(self.cells, shape[0], shape[1] // 2, shape[2] // 2)
+    return zero_states(self.cells, shape[0], shape[1] // 2, shape[2] // 2)
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
-class Decoder(_Network):
+class Decoder(Half):
   """D: code -> image.
 
       conv_in  1x1        512 w
@@ -163,7 +164,7 @@ class Decoder(_Network):
   ):
     super().__init__(config, name=name, **kwargs)
     self.conv_in = self.conv(self.config.depth(DECODER_CONV_DEPTH), 1, 1, "conv_in")
-    self.cells = self.make_cells(_CELLS, DECODER_LAYERS)
+    self.cells = self.make_cells(_CELLS[self.config.unit], DECODER_LAYERS)
     self.conv_out = self.conv(IMAGE_DEPTH, 1, 1, "conv_out")
 
   def build(self, input_shape: Any) -> None:
@@ -203,13 +204,14 @@ class Decoder(_Network):
     shape = tf.shape(codes)
     states: list[NamedTuple] = []
     for index, cell in enumerate(self.cells):
-      states += _zero_states([cell], shape[0], shape[1] * 2**index, shape[2] * 2**index)
+      states += zero_states([cell], shape[0], shape[1] * 2**index, shape[2] * 2**index)
     return tuple(states)
 
 
-def _zero_states(
-  cells: list[ConvRecurrentCell], batch: Any, height: Any, width: Any
+def zero_states(
+  cells: Sequence[ConvRecurrentCell], batch: Any, height: Any, width: Any
 ) -> tuple[NamedTuple, ...]:
+  """Those of cells that come one after the other, for an input of that size."""
   states = []
   for cell in cells:
     states.append(cell.initial_state(tf.zeros([batch, height, width, 1])))

@@ -30,9 +30,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from compression.codecs.recurrent import recurrence
-from compression.codecs.recurrent.config import RecurrentConfig
+from compression.codecs.recurrent.config import UNITS_OF_2016, RecurrentConfig
 from compression.codecs.recurrent.frameworks import make_framework
 from compression.codecs.recurrent.halves import IMAGE_DEPTH, Decoder, Encoder, States
+from compression.codecs.recurrent.toderici2016 import Decoder2016, Encoder2016
 from compression.layers import Binarizer
 from compression.layers.recurrent_cell import REGISTRATION
 
@@ -90,9 +91,11 @@ class RecurrentNetwork(tf.keras.Model):
     )
     self.stochastic_binarizer = bool(stochastic_binarizer)
     self.seed = seed
-    self.encoder = Encoder(self.config, dtype=self.dtype_policy)
+    of_2016 = self.config.unit in UNITS_OF_2016
+    encoder, decoder = (Encoder2016, Decoder2016) if of_2016 else (Encoder, Decoder)
+    self.encoder = encoder(self.config, dtype=self.dtype_policy)
     self.binarizer = Binarizer(self.stochastic_binarizer, seed, name="bits")
-    self.decoder = Decoder(self.config, dtype=self.dtype_policy)
+    self.decoder = decoder(self.config, dtype=self.dtype_policy)
     self.framework = make_framework(self.config)
     self.gain_estimator = self.framework.gain_estimator
 

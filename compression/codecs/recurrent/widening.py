@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compression.codecs.recurrent.config import RecurrentConfig
+from compression.codecs.recurrent.config import UNITS, RecurrentConfig
 from compression.codecs.recurrent.halves import (
   DECODER_CONV_DEPTH,
   DECODER_LAYERS,
@@ -24,7 +24,8 @@ from compression.codecs.recurrent.halves import (
 _UNEVEN = 0.4
 """How far the share of a copy may lie from an equal one, as a part of it, before they sum to 1."""
 
-_NOT_WIDENED = "associative_lstm"  # its keys and permuted copies tie channels to their number
+_WIDENED = frozenset(UNITS) - {"associative_lstm"}
+"""Keys and permuted copies of that one tie channels to their number."""
 
 _OF_STATE = ("gates", "hidden", "candidate", "hidden_skip")
 """Kernels of a unit whose inputs are its own state."""
@@ -37,7 +38,7 @@ def can_widen(narrow: RecurrentConfig, wide: RecurrentConfig) -> bool:
   alike = dataclasses.replace(
     narrow, width=wide.width, iterations=wide.iterations, use_bias=wide.use_bias
   )
-  if narrow.unit == _NOT_WIDENED or alike != wide:
+  if narrow.unit not in _WIDENED or alike != wide:
     return False
   loses = wide.width < narrow.width or (narrow.use_bias and not wide.use_bias)
   gains = wide.width > narrow.width or (wide.use_bias and not narrow.use_bias)

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 import compression
-from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.codec import RecurrentCodec
+from tests import shared
 
 _VALUES = (0, 1, 2, 37, 64, 100, *range(124, 132), 160, 200, 253, 254, 255)
 GREYS = [(value,) * 3 for value in _VALUES]
 CORNERS = list(itertools.product((0, 255), repeat=3))
 LEAST_OF_GREYS, LEAST_OF_CORNERS = 45, 30
 
-MODELS = [model.name for model in folders.released()]
+MODELS = shared.FOR_PHOTOS
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -15,7 +15,7 @@ import pytest
 import compression
 from compression.codecs import model_folders, registry
 from compression.codecs.base import MissingCodecError, Options
-from compression.codecs.recurrent import folders, litert, tiling
+from compression.codecs.recurrent import litert, tiling
 from compression.codecs.recurrent.codec import RecurrentCodec, load
 from compression.common.errors import FormatError, ModelError
 from compression.exporting import tflite
@@ -25,7 +25,7 @@ from tests import shared
 from tests.exporting.examples import save_small_model
 from tests.near import assert_near_pixels
 
-RELEASED = [model.name for model in folders.released()]
+RELEASED = shared.FOR_PHOTOS
 
 LOSS = 0.05
 """Decibels on a photo, up to 8 iterations; on Kodak it is 0.02 after 8, and 0.05 after 16."""

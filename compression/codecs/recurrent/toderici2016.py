@@ -1,0 +1,248 @@
+"""The four networks of the first paper, which the one of 2017 is measured against.
+
+Toderici et al., *Variable Rate Image Compression with Recurrent Neural Networks* (ICLR 2016,
+arXiv:1511.06085), section 3. The recurrence, the binarizer and the symbols are those of
+`network.py`; what E and D are made of, and so what they remember, differs:
+
+    fc, fc_lstm      each 8x8 patch by itself: 192 numbers -> 4 bits -> 192 numbers
+
+        patch -> 512, tanh -> [cell 512] -> [cell 512] -> 4, tanh -> sign        E
+        bits  -> 512, tanh -> [cell 512] -> [cell 512] -> 192                    D
+
+    conv, conv_lstm  the whole image, 16 pixels to a place of the code and back
+
+        x -> 3x3 / 2, 64 -> [256] -> [512] -> [512] -> 1x1, bits, tanh -> sign   E, each cell / 2
+        b -> 1x1, 512 -> [512] -> [512] -> [256] -> 3x3 x 2, 64 -> 1x1, 3        D, each cell x 2
+
+             cell           D's last layer   x^_t, r_t = x - x^_t       memory
+    fc       W y, tanh      linear           additive: D adds to it     none
+    fc_lstm  LSTM           tanh             one-shot: D says it anew   of the patch
+    conv     3x3, tanh      linear           additive                   none
+    conv_lstm LSTM, 3x3     tanh             one-shot                   of the place
+
+A network without memory predicts what is missing (gamma = 1 in the paper's eq. 5), one with memory
+the patch itself (gamma = 0).
+
+What differs from the paper. The 8x8 patches of fc stand side by side, four to a 16x16 block of the
+file: `bits` = 16 is the paper's 4 bits a patch. The convolutional code has the shape of 2017's, as
+that of 2016 was for thumbnails of 32x32 only. One pair of networks serves all iterations, where the
+paper has one a step for those without memory too. Files, and the coder of their bits, are those of
+all recurrent networks here; the paper counts bits as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from compression.codecs.recurrent.config import RecurrentConfig
+from compression.codecs.recurrent.halves import (
+  DECODER_CONV_DEPTH,
+  ENCODER_CONV_DEPTH,
+  ENCODER_LAYERS,
+  IMAGE_DEPTH,
+  Half,
+  RecurrentLayer,
+  States,
+  zero_states,
+)
+from compression.layers import ConvLSTM, ConvRecurrentCell
+from compression.layers.recurrent_cell import REGISTRATION
+
+PATCH = 8
+"""Pixels along a side of what the fully connected networks see."""
+
+_OF_BLOCK = 2  # patches along a side of a block
+_DENSE = 512
+_DENSE_CELLS = 2
+
+
+class NoState(NamedTuple):
+  """What a layer without memory carries on."""
+
+
+@tf.keras.utils.register_keras_serializable(package=REGISTRATION)
+class ConvTanh(ConvRecurrentCell):
+  """A convolution and tanh, where others have a recurrent unit: y = tanh(W x + b), no state."""
+
+  def build(self, input_shape: Any) -> None:
+    depth_in = self.input_depth(input_shape)
+    self.input_kernel = self.add_kernel("input", self.kernel_size, depth_in, self.depth)
+    self.bias = self.add_bias(self.depth)
+    super().build(input_shape)
+
+  def initial_state(self, inputs: tf.Tensor) -> NoState:
+    return NoState()
+
+  def call(self, inputs: tf.Tensor, state: NoState | None = None) -> tuple[tf.Tensor, NoState]:
+    return tf.tanh(self.input_conv(inputs, self.input_kernel, self.bias)), NoState()
+
+
+class _Transposed:
+  """Makes a cell upsample: the stride is that of a transposed convolution of the input."""
+
+  strides: int
+
+  def input_conv(self, inputs: tf.Tensor, kernel: tf.Variable, bias: Any = None) -> tf.Tensor:
+    """W^T x, each side times the stride; the kernel is [k, k, C, depth] as that of W."""
+    count, height, width, _ = tf.unstack(tf.shape(inputs))
+    shape = [count, height * self.strides, width * self.strides, kernel.shape[3]]
+    swapped = tf.transpose(kernel, [0, 1, 3, 2])
+    y = tf.nn.conv2d_transpose(inputs, swapped, shape, self.strides, "SAME")
+    return y if bias is None else tf.nn.bias_add(y, bias)
+
+  def zeros(self, inputs: tf.Tensor) -> tf.Tensor:
+    shape = tf.shape(inputs)
+    sides = [shape[1] * self.strides, shape[2] * self.strides]
+    return tf.zeros([shape[0], *sides, self.depth], self.compute_dtype)  # type: ignore[attr-defined]
+
+
+@tf.keras.utils.register_keras_serializable(package=REGISTRATION)
+class DeconvTanh(_Transposed, ConvTanh):
+  """ConvTanh whose convolution is transposed."""
+
+
+@tf.keras.utils.register_keras_serializable(package=REGISTRATION)
+class DeconvLSTM(_Transposed, ConvLSTM):
+  """ConvLSTM whose convolution of the input is transposed; that of the state is not."""
+
+
+class _Parts(NamedTuple):
+  """What the name of a network stands for: the cells of E and of D, and whether x^ is said anew."""
+
+  down: type[ConvRecurrentCell]
+  up: type[ConvRecurrentCell]
+
+
+_PARTS = {
+  "toderici2016_fc": _Parts(ConvTanh, ConvTanh),
+  "toderici2016_fc_lstm": _Parts(ConvLSTM, ConvLSTM),
+  "toderici2016_conv": _Parts(ConvTanh, DeconvTanh),
+  "toderici2016_conv_lstm": _Parts(ConvLSTM, DeconvLSTM),
+}
+
+
+class _Half2016(Half):
+  """What E and D of 2016 share: a first layer, cells, a last layer.
+
+  Attributes:
+    first, last: convolutions.
+    cells: with their states.
+  """
+
+  def __init__(self, config: RecurrentConfig | dict[str, Any], **kwargs: Any):
+    super().__init__(config, **kwargs)
+    self.parts = _PARTS[self.config.unit]
+    self.is_dense = self.config.unit in ("toderici2016_fc", "toderici2016_fc_lstm")
+    self.cells: list[ConvRecurrentCell] = []
+
+  def dense_cells(self, kind: type[ConvRecurrentCell]) -> list[ConvRecurrentCell]:
+    """Those of a patch: all kernels are 1x1, on the grid of the patches."""
+    row = RecurrentLayer(_DENSE, 1, 1)
+    return self.make_cells(kind, (row,) * _DENSE_CELLS, kernel_size=1)
+
+  def build_chain(self, first: Any, depth: int, last: Any) -> None:
+    first.build(tf.TensorShape([None, None, None, depth]))
+    depth = first.filters
+    for cell in self.cells:
+      cell.build(tf.TensorShape([None, None, None, depth]))
+      depth = cell.depth
+    last.build(tf.TensorShape([None, None, None, depth]))
+
+  def run(self, y: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
+    """The cells, one after the other."""
+    new_states = []
+    for index, cell in enumerate(self.cells):
+      y, state = cell(y, None if states is None else states[index])
+      new_states.append(state)
+    return y, tuple(new_states)
+
+
+@tf.keras.utils.register_keras_serializable(package=REGISTRATION)
+class Encoder2016(_Half2016):
+  """E and the linear half of B; arguments and what is returned are those of `halves.Encoder`."""
+
+  def __init__(
+    self, config: RecurrentConfig | dict[str, Any], name: str = "encoder", **kwargs: Any
+  ):
+    super().__init__(config, name=name, **kwargs)
+    if self.is_dense:
+      self.conv_in = self.conv(self.config.depth(_DENSE), 1, 1, "conv")
+      self.cells = self.dense_cells(self.parts.down)
+      self.binarizer = self.conv(self.config.bits // _OF_BLOCK**2, 1, 1, "binarizer")
+    else:
+      self.conv_in = self.conv(self.config.depth(ENCODER_CONV_DEPTH), 3, 2, "conv")
+      self.cells = self.make_cells(self.parts.down, ENCODER_LAYERS)
+      self.binarizer = self.conv(self.config.bits, 1, 1, "binarizer")
+
+  def build(self, input_shape: Any) -> None:
+    depth = IMAGE_DEPTH * PATCH**2 if self.is_dense else IMAGE_DEPTH
+    self.build_chain(self.conv_in, depth, self.binarizer)
+    super().build(input_shape)
+
+  def call(self, inputs: tf.Tensor, states: States = None) -> tuple[tf.Tensor, States]:
+    if self.is_dense:
+      inputs = tf.nn.space_to_depth(inputs, PATCH)
+    y, states = self.run(tf.tanh(self.conv_in(inputs)), states)
+    u = tf.tanh(tf.cast(self.binarizer(y), tf.float32))
+    return tf.nn.space_to_depth(u, _OF_BLOCK) if self.is_dense else u, states
+
+  def initial_states(self, inputs: tf.Tensor) -> tuple[NamedTuple, ...]:
+    """The zero states for inputs [N, H, W, 3]."""
+    shape, scale = tf.shape(inputs), PATCH if self.is_dense else 2
+    return zero_states(self.cells, shape[0], shape[1] // scale, shape[2] // scale)
+
+
+@tf.keras.utils.register_keras_serializable(package=REGISTRATION)
+class Decoder2016(_Half2016):
+  """D; arguments and what is returned are those of `halves.Decoder`, but for the range.
+
+  Returns: (float32 [N, H, W, 3], new states): in [-1, 1] with memory, any number without.
+  """
+
+  def __init__(
+    self, config: RecurrentConfig | dict[str, Any], name: str = "decoder", **kwargs: Any
+  ):
+    super().__init__(config, name=name, **kwargs)
+    self.conv_in = self.conv(self.config.depth(DECODER_CONV_DEPTH), 1, 1, "conv_in")
+    if self.is_dense:
+      self.cells = self.dense_cells(self.parts.up)
+      self.conv_out = self.conv(IMAGE_DEPTH * PATCH**2, 1, 1, "conv_out")
+    else:
+      self.cells = self.make_cells(self.parts.up, ENCODER_LAYERS[::-1])
+      self.cells.append(
+        DeconvTanh(
+          self.config.depth(ENCODER_CONV_DEPTH),
+          strides=2,
+          use_bias=self.config.use_bias,
+          name=f"rnn{len(self.cells) + 1}",
+          dtype=self.dtype_policy,
+        )
+      )
+      self.conv_out = self.conv(IMAGE_DEPTH, 1, 1, "conv_out")
+
+  def build(self, input_shape: Any) -> None:
+    depth = self.config.bits // _OF_BLOCK**2 if self.is_dense else self.config.bits
+    self.build_chain(self.conv_in, depth, self.conv_out)
+    super().build(input_shape)
+
+  def call(self, inputs: tf.Tensor, states: States = None) -> tuple[tf.Tensor, States]:
+    if self.is_dense:
+      inputs = tf.nn.depth_to_space(inputs, _OF_BLOCK)
+    y, states = self.run(tf.tanh(self.conv_in(inputs)), states)
+    y = tf.cast(self.conv_out(y), tf.float32)
+    if self.is_dense:
+      y = tf.nn.depth_to_space(y, PATCH)
+    return tf.tanh(y) if isinstance(self.cells[0], ConvLSTM) else y, states
+
+  def initial_states(self, codes: tf.Tensor) -> tuple[NamedTuple, ...]:
+    """The zero states for codes [N, h, w, bits]."""
+    shape, scale = tf.shape(codes), _OF_BLOCK if self.is_dense else 1
+    count, height, width = shape[0], shape[1] * scale, shape[2] * scale
+    states: list[NamedTuple] = []
+    for cell in self.cells:
+      states.append(cell.initial_state(tf.zeros([count, height, width, 1])))
+      if not self.is_dense:
+        height, width = height * cell.strides, width * cell.strides
+    return tuple(states)
