@@ -13,7 +13,6 @@ from compression.codecs import model_folders, registry
 from compression.codecs.base import Codec, Options
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.common import workers
-from compression.evaluation import runner
 
 _find = registry.find
 
@@ -23,7 +22,7 @@ def _released(name: str, options: Options) -> Codec:
   return _find(name, options)
 
 
-for cached in (_released, registry._opened, runner._codec):
+for cached in (_released, registry._opened, registry.find_once):
   atexit.register(cached.cache_clear)  # else TensorFlow complains while it is taken apart
 
 
@@ -57,4 +56,4 @@ def work_here(monkeypatch: pytest.MonkeyPatch) -> None:
     yield from map(work, tasks)
 
   monkeypatch.setattr(workers, "run", run)
-  runner._codec.cache_clear()  # of relative names, which are another folder's by now
+  registry.find_once.cache_clear()  # of relative names, which are another folder's by now
