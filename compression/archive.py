@@ -138,9 +138,9 @@ def _evaluate(pattern: str, folder: Folder, options: PipelineOptions) -> int:
     program.warn(f"left out: {line}")
   work = evaluating.Evaluate(folder, tuple(codecs), _options(options), tuple(more))
   begin = time.monotonic()
-  run = evaluating.begin(folder, [*codecs.values()], more)
+  run = evaluating.begin(pattern, folder, [*codecs.values()], more)
   report = pipeline.run(pattern, work, folder, options)
-  print(evaluating.finish(folder, run, report))
+  print(evaluating.finish(folder, run, report), end="")
   _say(report, folder, begin, "photo", program.warn)
   return 0  # as `evaluate` does
 

@@ -87,16 +87,22 @@ def _metric(name: str) -> tuple[str, str]:
   return metric.name, metric.identity
 
 
-def begin(folder: Folder, codecs: Sequence[Codec], more: Sequence[str]) -> results.Run:
+def begin(
+  pattern: str, folder: Folder, codecs: Sequence[Codec], more: Sequence[str]
+) -> results.Run:
   """What a run in this folder is made of, without its photos.
 
   Raises:
-    OutputError: if an older run there had other codecs, or metrics, and may not be replaced.
+    OutputError: if an older run there had others, and may not be replaced.
   """
   run = results.describe_run(codecs, {}, map(table.find, more))
   if folder.overwrite:
     stores.delete_folder(folder.file(_ROWS))
-  results.check_same(folder.path, {**_before(folder), "images": {}}, run)
+  if before := _before(folder):
+    fixed = stores.fixed_folder(pattern)
+    found = {name.removeprefix(fixed) for name in stores.match(pattern)}
+    known = {name: digest for name, digest in before["images"].items() if name in found}
+    results.check_same(folder.path, before, {**run, "images": known})
   return run
 
 

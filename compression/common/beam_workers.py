@@ -1,15 +1,23 @@
-"""Beam's processes on this machine, where one that is killed is an error.
+"""Beam's processes on this machine: quiet, gone when this one is; one that is killed is an error.
 
-Beam itself waits for ever for the answer of a worker that is gone.
+By itself Beam waits for ever for the answer of a worker that is gone.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
+import shlex
+import signal
+import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import grpc
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
@@ -18,28 +26,45 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
   WorkerHandler,
 )
 
-_KILLED = "a worker was killed, perhaps as memory ran out; the same command goes on"
-_PATIENCE = 0.1  # seconds between looks for what still waits for a worker that is gone
+_KILLED = "a worker was killed, perhaps as memory ran out; what is done stays done"
+_PATIENCE = 0.2  # seconds between looks for who is gone
 
 
-class _WatchedWorker(SubprocessSdkWorkerHandler):
-  """A worker in a process of its own, whose end answers all that waits for it."""
+_killed = threading.Event()  # since a pipeline began
+
+
+class _Worker(SubprocessSdkWorkerHandler):
+  """A process of a worker, as this one sees it. It lives no longer than a file does."""
+
+  def __init__(self, _: bytes, *arguments: Any):
+    handle, self._lifeline = tempfile.mkstemp(prefix="worker-")
+    os.close(handle)
+    quiet = "import logging; logging.disable()"  # errors come back as answers
+    code = f"{quiet}; from {__name__} import work; work({os.getpid()}, {self._lifeline!r})"
+    command = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(code)}"
+    super().__init__(command.encode(), *arguments)
+    self._is_closing = threading.Event()
 
   def start_worker(self) -> None:
-    self._is_closing = threading.Event()
     super().start_worker()
     threading.Thread(target=self._watch, daemon=True).start()
 
-  def stop_worker(self) -> None:
-    self._is_closing.set()
-    super().stop_worker()
-
   def close(self) -> None:
     self._is_closing.set()
+    if sys.exc_info()[0] is not None:
+      self._cut()  # at once, in the middle of its work
     super().close()
+    self._cut()
+
+  def _cut(self) -> None:
+    with contextlib.suppress(FileNotFoundError):
+      os.unlink(self._lifeline)
 
   def _watch(self) -> None:
+    """Answers all that waits for a worker that is gone."""
     self.worker_thread.join()
+    if not self._is_closing.is_set():
+      _killed.set()
     while not self._is_closing.wait(_PATIENCE):
       waiting = self.control_conn._futures_by_id
       for request in list(waiting):
@@ -49,19 +74,58 @@ class _WatchedWorker(SubprocessSdkWorkerHandler):
 
 def local_runner() -> FnApiRunner:
   """The runner that is part of Beam."""
-  WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(_WatchedWorker)
+  WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(_Worker)
   return FnApiRunner()
 
 
+def work(parent: int, lifeline: str) -> None:
+  """The main of a worker.
+
+  Args:
+    parent: the process for which it works, and whose business Ctrl-C is.
+    lifeline: the file without which it ends.
+  """
+  from apache_beam.runners.worker import sdk_worker_main
+
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+  def follow() -> None:
+    while os.getppid() == parent and os.path.exists(lifeline):
+      time.sleep(_PATIENCE)
+    with contextlib.suppress(OSError):
+      os.unlink(lifeline)
+    os._exit(1)
+
+  threading.Thread(target=follow, daemon=True).start()
+  with _quiet_threads():
+    sdk_worker_main.main(sys.argv)
+
+
 @contextlib.contextmanager
-def quiet_threads() -> Iterator[None]:
-  """Threads of Beam that end as their worker is gone say nothing: the pipeline's error does."""
+def watched() -> Iterator[Callable[[], str | None]]:
+  """Where a pipeline runs here. What Beam says of a worker that is gone is left unsaid.
+
+  Yields: what says so in a line, if one is.
+  """
+  log = logging.getLogger("apache_beam")
+  level = log.level
+  log.setLevel(logging.CRITICAL)
+  _killed.clear()
+  try:
+    with _quiet_threads():
+      yield lambda: _KILLED if _killed.is_set() else None
+  finally:
+    log.setLevel(level)
+
+
+@contextlib.contextmanager
+def _quiet_threads() -> Iterator[None]:
+  """Threads that lose their worker say nothing."""
   before = threading.excepthook
 
   def hook(args: Any) -> None:
-    if not type(args.exc_value).__module__.startswith("grpc") and (
-      args.thread is None or args.thread.name != "run_worker"
-    ):
+    waits = args.thread is not None and args.thread.name == "run_worker"
+    if not waits and not isinstance(args.exc_value, grpc.RpcError):
       before(args)
 
   threading.excepthook = hook

@@ -111,13 +111,13 @@ def run(
   if runner is None and is_local(options):
     # What Beam calls DirectRunner looks for a faster one first, and downloads it.
     runner = beam_workers.local_runner()
-  try:
-    with beam_workers.quiet_threads(), workers.environment(threads_each(options)):
+  with beam_workers.watched() as killed, workers.environment(threads_each(options)):
+    try:
       with beam.Pipeline(runner, options) as pipeline:
         build(pipeline)
-  except Exception as error:  # runners wrap what happened, each in its own way
-    last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-    raise CompressionError(f"the pipeline failed: {last[0]}") from error
+    except Exception as error:  # runners wrap what happened, each in its own way
+      last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+      raise CompressionError(f"the pipeline failed: {killed() or last[0]}") from error
 
 
 def report(lines: list[str], listing: str, say: Callable[[str], None]) -> None:
