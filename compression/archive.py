@@ -33,6 +33,7 @@ from absl import flags
 from compression.codecs import model_folders, registry, targets
 from compression.codecs.base import Options, default_setting
 from compression.common import jobs, pipelines, program
+from compression.common.errors import CompressionError
 from compression.formats import rnic
 from compression.metrics import table
 
@@ -86,8 +87,11 @@ def main(argv: list[str], of_beam: list[str]) -> int:
     raise program.UsageError(f"--output_dir={output_dir}: may not hold *, ? or [")
   with pipelines.importing():
     from compression.archives.pipeline import Folder
+    from compression.common import stores
   options = pipelines.options(of_beam)
   folder = Folder(output_dir.rstrip("/") or "/", _OVERWRITE.value, _SKIP_EXISTING.value)
+  if not stores.match(pattern, limit=1):
+    raise CompressionError(f"{pattern}: matches no file")
   return _COMMANDS[command](pattern, folder, options)
 
 

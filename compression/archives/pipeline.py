@@ -154,11 +154,9 @@ def run(
     runner: what runs it; by default what the options name.
 
   Raises:
-    CompressionError: if no file is matched, or the pipeline fails: then the same goes on.
+    CompressionError: if the pipeline fails: then the same goes on.
     OutputError: if the list of what was left out cannot be written.
   """
-  if not stores.match(pattern, limit=1):
-    raise CompressionError(f"{pattern}: matches no file")
   written = f"{folder.parts}/{uuid.uuid4().hex}.json"
   element = _Element(work, pipelines.threads_each(options))
   fixed = stores.fixed_folder(pattern)
