@@ -147,6 +147,7 @@ def test_results_that_exist_are_refused_replaced_or_left(folder: pathlib.Path) -
 def test_what_is_wrong_is_one_line(
   tmp_path: pathlib.Path, arguments: list[str], complaint: str
 ) -> None:
+  (tmp_path / "a.png").touch()
   _refuses(tmp_path, complaint, *arguments, status=2)
 
 
