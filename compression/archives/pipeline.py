@@ -31,7 +31,7 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineRunner
 
-from compression.common import jobs, pipelines, stores, workers
+from compression.common import beam_workers, jobs, pipelines, stores, workers
 from compression.common.errors import CompressionError, OutputError
 
 MANIFEST, LISTING, PARTS = "archive.json", "unreadable.txt", "archive.parts"
@@ -210,6 +210,7 @@ class _Element(beam.DoFn):
     """
     target, sources = os.fsdecode(element[0]), sorted(map(os.fsdecode, element[1]))
     with _one_at_a_time:
+      beam_workers.note(stores.shown(sources[0]))
       report = self._twins(target, sources) if sources[1:] else self._do(sources[0], target)
     for name, count in zip(report._fields, (report.done, report.skipped, len(report.failed))):
       Metrics.counter("archive", name).inc(count)  # for the pages of the runners

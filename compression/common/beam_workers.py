@@ -26,15 +26,19 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
   WorkerHandler,
 )
 
-_KILLED = "a worker was killed, perhaps as memory ran out; what is done stays done"
+_KILLED = "a worker was killed{}, perhaps as memory ran out; what is done stays done"
 _PATIENCE = 0.2  # seconds between looks for who is gone
 
 
-_killed = threading.Event()  # since a pipeline began
+_killed: list[str] = []  # of workers, since a pipeline began: a line for each
+_lifeline = ""  # in a worker, its file
 
 
 class _Worker(SubprocessSdkWorkerHandler):
-  """A process of a worker, as this one sees it. It lives no longer than a file does."""
+  """A process of a worker, as this one sees it.
+
+  It lives no longer than a file does, in which it notes what it works at.
+  """
 
   def __init__(self, _: bytes, *arguments: Any):
     handle, self._lifeline = tempfile.mkstemp(prefix="worker-")
@@ -64,11 +68,13 @@ class _Worker(SubprocessSdkWorkerHandler):
     """Answers all that waits for a worker that is gone."""
     self.worker_thread.join()
     if not self._is_closing.is_set():
-      _killed.set()
+      with open(self._lifeline, encoding="utf-8") as file:
+        at = file.read()
+      _killed.append(_KILLED.format(f" at {at}" if at else ""))
     while not self._is_closing.wait(_PATIENCE):
       waiting = self.control_conn._futures_by_id
       for request in list(waiting):
-        answer = beam_fn_api_pb2.InstructionResponse(instruction_id=request, error=_KILLED)
+        answer = beam_fn_api_pb2.InstructionResponse(instruction_id=request, error=_killed[-1])
         waiting.pop(request).set(answer)
 
 
@@ -76,6 +82,13 @@ def local_runner() -> FnApiRunner:
   """The runner that is part of Beam."""
   WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(_Worker)
   return FnApiRunner()
+
+
+def note(at: str) -> None:
+  """Tells what this process begins to work at, in case that it is killed; if it is a worker."""
+  with contextlib.suppress(OSError), open(_lifeline, "r+", encoding="utf-8") as file:
+    file.truncate()
+    file.write(at)
 
 
 def work(parent: int, lifeline: str) -> None:
@@ -87,6 +100,8 @@ def work(parent: int, lifeline: str) -> None:
   """
   from apache_beam.runners.worker import sdk_worker_main
 
+  global _lifeline
+  _lifeline = lifeline
   signal.signal(signal.SIGINT, signal.SIG_IGN)
 
   def follow() -> None:
@@ -113,7 +128,7 @@ def watched() -> Iterator[Callable[[], str | None]]:
   _killed.clear()
   try:
     with _quiet_threads():
-      yield lambda: _KILLED if _killed.is_set() else None
+      yield lambda: _killed[0] if _killed else None
   finally:
     log.setLevel(level)
 

@@ -44,12 +44,13 @@ def importing() -> Iterator[None]:
 
 
 def options(arguments: list[str]) -> PipelineOptions:
-  """Beam's options.
+  """Beam's options, which its file systems heed from now on.
 
   Raises:
     UsageError: if a value is not allowed, or a flag is neither ours nor Beam's. Runners other than
       the local one may know flags that Beam does not.
   """
+  from apache_beam.io.filesystems import FileSystems
   from apache_beam.options.pipeline_options import PipelineOptions
 
   complaint = io.StringIO()
@@ -63,6 +64,7 @@ def options(arguments: list[str]) -> PipelineOptions:
   unknown = sorted(set(given) - set(PipelineOptions([]).get_all_options()))
   if unknown and is_local(found):
     raise program.UsageError(f"Unknown command line flag '{unknown[0]}'; --help shows the usage")
+  FileSystems.set_options(found)
   return found
 
 
