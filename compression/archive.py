@@ -164,7 +164,7 @@ def _say(
 
   listing = folder.file(pipeline.LISTING)
   pipelines.report(report.failed, listing, complain)
-  pipelines.report(report.damaged, listing, program.warn)
+  pipelines.report(report.damaged, listing, program.warn, "were done as far as they are whole")
   seconds = time.monotonic() - begin
   print(jobs.summary(report.done, report.skipped, len(report.failed), seconds, unit))
   return program.EXIT_BAD_INPUT if report.failed else 0

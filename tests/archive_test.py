@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import json
 import pathlib
 import shutil
 
@@ -13,8 +14,10 @@ from PIL import Image
 
 pytest.importorskip("apache_beam", reason="Apache Beam is not installed")
 
+from compression.codecs import registry
 from compression.evaluation import plots
-from tests import programs, shared
+from compression.images.photos import read_photo
+from tests import object_store, programs, shared
 
 PROGRAM = "compression.archive"
 PROCESSES = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
@@ -126,6 +129,40 @@ def test_results_that_exist_are_refused_replaced_or_left(folder: pathlib.Path) -
   shutil.copy(folder / "photos/a.png", folder / "photos/a.jpg")
   status, _, err = _call(folder, *flags[:1], "--images=photos/a.jpg", *flags[2:], "--overwrite")
   assert status == 1 and "is the input, too, which is never written" in err
+
+
+def test_files_that_are_cut_short_are_done_as_far_as_they_are_whole(folder: pathlib.Path) -> None:
+  codec = registry.find(PLANES)
+  image = read_photo(folder / "photos/a.png").image
+  data = codec.compress(image, 8)
+  (folder / "cut.planes").write_bytes(data[:-1])
+  flags = ("decompress", "--files=*.planes", "--output_dir=out", f"--model={PLANES}")
+  status, out, err = _call(folder, *flags)
+  assert status == 0 and out.startswith("1 done, 0 skipped, 0 failed; ")
+  assert err.startswith("warning: cut.planes: ") and len(err.splitlines()) == 1
+  assert (folder / "out/unreadable.txt").read_text() == err.removeprefix("warning: ")
+  np.testing.assert_array_equal(
+    read_photo(folder / "out/cut.png").image, codec.decompress(codec.compress(image, 7))
+  )
+  status, out, err = _call(folder, *flags, "--strict", "--overwrite")
+  assert status == 1 and err.startswith("error: cut.planes: ")
+
+
+def test_an_object_store_is_a_folder_as_any(
+  folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  local = _contents(folder / "photos", "**/*.png")
+  photos = {f"mem://photos/{name}": data for name, data in local.items()}
+  monkeypatch.setattr(object_store, "OBJECTS", dict(photos))
+  flags = ("compress", "--images=mem://photos/**.png", "--output_dir=mem://files", DCT)
+  status, out, err = _call(folder, *flags)
+  assert (status, err) == (0, "") and out.startswith("5 done, ")
+  made = {name: data for name, data in object_store.OBJECTS.items() if name not in photos}
+  assert json.loads(made.pop("mem://files/archive.json"))["quality"] == ["setting", 24]
+  expected = _plain(folder, DCT)
+  assert made == {f"mem://files/{name}": data for name, data in expected.items()}
+  status, out, _ = _call(folder, *flags, "--skip_existing")
+  assert status == 0 and out.startswith("0 done, 5 skipped, ")
 
 
 @pytest.mark.parametrize(

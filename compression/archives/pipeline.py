@@ -10,7 +10,7 @@ may take gigabytes; it reads weights once.
 In the folder of the results:
 
   archive.json       what they were made with: a run that goes on with others is refused
-  unreadable.txt     a line for each file that was left out, if there are any
+  unreadable.txt     a line for each file that was left out, or is damaged, if there are any
   archive.parts      what is half-written, until the end of the run
 """
 
@@ -57,8 +57,8 @@ class Report(NamedTuple):
   rows: list[tuple[str, str, str]] = []
 
   @property
-  def left_out(self) -> list[str]:
-    """All lines, sorted by the names that they begin with."""
+  def lines(self) -> list[str]:
+    """What was failed or damaged, sorted by the names that the lines begin with."""
     return sorted([*self.failed, *self.damaged])
 
 
@@ -175,9 +175,8 @@ def run(
   pipelines.run(build, options, runner)
   report = Report(**json.loads(stores.read(written)))
   listing = folder.file(LISTING)
-  if report.left_out:
-    lines = "".join(f"{line}\n" for line in report.left_out)
-    stores.write(listing, lines.encode(), folder.parts)
+  if report.lines:
+    stores.write(listing, "".join(f"{line}\n" for line in report.lines).encode(), folder.parts)
   elif stores.exists(listing):
     stores.delete([listing])
   stores.delete_folder(folder.parts)

@@ -29,7 +29,6 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
 _KILLED = "a worker was killed{}, perhaps as memory ran out; what is done stays done"
 _PATIENCE = 0.2  # seconds between looks for who is gone
 
-
 _killed: list[str] = []  # of workers, since a pipeline began: a line for each
 _lifeline = ""  # in a worker, its file
 
@@ -57,8 +56,10 @@ class _Worker(SubprocessSdkWorkerHandler):
     self._is_closing.set()
     if sys.exc_info()[0] is not None:
       self._cut()  # at once, in the middle of its work
-    super().close()
-    self._cut()
+    try:
+      super().close()
+    finally:
+      self._cut()
 
   def _cut(self) -> None:
     with contextlib.suppress(FileNotFoundError):

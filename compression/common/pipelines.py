@@ -122,9 +122,11 @@ def run(
       raise CompressionError(f"the pipeline failed: {killed() or last[0]}") from error
 
 
-def report(lines: list[str], listing: str, say: Callable[[str], None]) -> None:
-  """Says why files were left out: the first of the lines, and which file lists them all."""
+def report(
+  lines: list[str], listing: str, say: Callable[[str], None], what: str = "were left out"
+) -> None:
+  """Says what became of files: the first of the lines, and which file lists them all."""
   for line in lines[:_LINES]:
     say(line)
   if len(lines) > _LINES:
-    say(f"{len(lines)} files were left out: {listing}")
+    say(f"{len(lines)} files {what}: {listing}")

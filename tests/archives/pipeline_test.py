@@ -64,7 +64,7 @@ def test_each_file_becomes_one_in_the_same_folders(
     ("b.up", "digest", "x"),
     ("deep/er/a.up", "digest", "two"),
   ]
-  assert [line.removeprefix(f"{root}/in/") for line in report.left_out] == [
+  assert [line.removeprefix(f"{root}/in/") for line in report.lines] == [
     "b.txt: is short",
     "c.txt: is bad",
     "d.txt: not enough memory",
@@ -72,7 +72,7 @@ def test_each_file_becomes_one_in_the_same_folders(
     f"e.txt: e.up would be the output of {root}/in/e.text, too",
   ]
   assert stores.read(f"{root}/out/deep/er/a.up") == b"TWO"
-  assert stores.read(f"{root}/out/unreadable.txt").decode().splitlines() == report.left_out
+  assert stores.read(f"{root}/out/unreadable.txt").decode().splitlines() == report.lines
   found = {name.removeprefix(f"{root}/out/") for name in stores.match(f"{root}/out/**")}
   assert found == {"a.up", "b.up", "deep/er/a.up", "unreadable.txt"}
 
