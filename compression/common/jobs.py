@@ -1,4 +1,4 @@
-"""What compress and decompress share: many inputs, an output for each, `-` for stdin and stdout."""
+"""What programs that make files of files share: an output for each, `-` for stdin and stdout."""
 
 from __future__ import annotations
 
