@@ -29,7 +29,8 @@ LPIPS = [
   "chex==0.1.7",
 ]
 
-# Cuts the hardest tiles out of photos; it would take a protobuf that TensorFlow cannot use.
+# Archives on many machines, the hardest tiles of many photos; it would take a protobuf that
+# TensorFlow cannot use.
 # Python 3.9 gets none: its releases of Beam need other versions of what TensorFlow needs.
 BEAM = ["apache-beam>=2.60,<3; python_version >= '3.10'", "protobuf<5"]
 

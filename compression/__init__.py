@@ -10,6 +10,7 @@ Toderici et al., CVPR 2017 (arXiv:1608.05148). Programs are the modules of this 
 `python -m compression.compress` and so on; rooms are the folders, each of which imports only from
 those below it:
 
+    archives                                    all of it on many machines
     evaluation reporting exporting serving      judging codecs, showing and deploying them
     training                                    one loop, and what it can be asked to learn
     codecs                                      images to bytes and back: the contract is base.py

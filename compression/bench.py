@@ -5,9 +5,10 @@
 Prints, for 768x512 pixels: the machine's float32 rate on plain 3x3 convolutions, the share of it
 that one recurrence step reaches at each width (with random weights: speed does not depend on them),
 in float32 and bfloat16; seconds to compress and decompress with the released model, its start-up
-and its peak memory; seconds that its entropy coder takes of that; and of its exported decoders,
-SavedModel and TensorFlow Lite, beside the Python API; and of the page in Chromium, where that is.
-Run it while nothing else runs.
+and its peak memory; that of `compress` and `decompress` with photos of 1 to 24 megapixels; photos
+that `compress` and `archive` do in a minute with each processor; seconds that the entropy coder
+takes; and those of the exported decoders, SavedModel and TensorFlow Lite, beside the Python API;
+and of the page in Chromium, where that is. Run it while nothing else runs.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ _MODEL = flags.DEFINE_string("model", model_folders.DEFAULT_MODEL, "a released m
 
 _CODED_ITERATIONS = (8, 16)
 _EXPORT_ITERATIONS = 8
+_SIZES = ((1224, 816), (2448, 1632), (6000, 4000))  # 1, 4 and 24 megapixels
+_ARCHIVE_PHOTOS = 8  # for each processor
 
 
 def _print_steps(rate: float) -> None:
@@ -167,6 +170,45 @@ def _print_start_up() -> None:
   )
 
 
+def _print_memory(codec: Codec, photo: np.ndarray) -> None:
+  """The peaks of whole programs, each in a new process."""
+  from PIL import Image
+
+  print("peak memory of a process, GiB:")
+  print("  megapixels  compress  decompress")
+  for size in _SIZES:
+    with tempfile.TemporaryDirectory() as folder:
+      Image.fromarray(photo).resize(size).save(f"{folder}/photo.png")
+      to = f"--output_dir={folder}/out"
+      arguments = {
+        "compress": [f"{folder}/photo.png", f"--model={_MODEL.value}", to],
+        "decompress": [f"{folder}/out/photo{codec.suffix}", f"--model={_MODEL.value}", to],
+      }
+      peaks = [
+        memory.peak_of_program(f"compression.{program}", each) / 2**30
+        for program, each in arguments.items()
+      ]
+    print(f"  {size[0] * size[1] / 1e6:10.0f}{peaks[0]:10.2f}{peaks[1]:12.2f}", flush=True)
+
+
+def _print_archive(photo: np.ndarray) -> None:
+  from compression.archives import benchmark
+
+  processes = os.cpu_count() or 1
+  with tempfile.TemporaryDirectory() as name:
+    try:
+      found = benchmark.photos_per_minute(
+        _MODEL.value, photo, _ARCHIVE_PHOTOS * processes, processes, pathlib.Path(name)
+      )
+    except CompressionError as error:
+      print(f"no archive: {error}")
+      return
+  plain = found[benchmark.PLAIN]
+  print("photos per minute and core, and ratio to compress:")
+  for each, rate in found.items():
+    print(f"  {each:10}{rate:9.1f}{rate / plain:7.2f}", flush=True)
+
+
 def main(argv: list[str]) -> None:
   program.require(argv)
   codec = registry.find(_MODEL.value)
@@ -174,6 +216,8 @@ def main(argv: list[str]) -> None:
   _print_start_up()  # first: what this process does later would slow the others down
   _print_codec(codec, photos)
   print(f"peak memory {memory.peak_bytes() / 2**30:.2f} GiB")
+  _print_memory(codec, photos[0])
+  _print_archive(photos[0])
 
   from compression.codecs.recurrent.codec import RecurrentCodec
 

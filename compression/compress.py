@@ -15,70 +15,28 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import TYPE_CHECKING
 
 from absl import flags
 
-from compression.codecs import model_folders, registry
-from compression.codecs.base import Codec, Options, default_setting
+from compression.codecs import model_folders, registry, targets
+from compression.codecs.base import Codec, Options
 from compression.common import jobs, program, workers
 from compression.formats import rnic
 
-if TYPE_CHECKING:
-  import numpy as np
-
-  from compression.codecs.targets import Compressed
-
-
-_ITERATIONS = flags.DEFINE_integer(
-  "iterations", None, "quality of recurrent networks (default 8 of 16)", lower_bound=1
-)
-_SETTING = flags.DEFINE_float("setting", None, "quality, as any codec counts it")
-_TARGET_BPP = flags.DEFINE_float(
-  "target_bpp", None, "the best quality of at most so many bits per pixel", lower_bound=0.001
-)
-_TARGET_BYTES = flags.DEFINE_integer(
-  "target_bytes", None, "the best quality of at most so many bytes", lower_bound=1
-)
-_TARGET_PSNR = flags.DEFINE_float(
-  "target_psnr", None, "the fewest bytes that reach this PSNR in dB", lower_bound=0
-)
-_TARGET_MS_SSIM = flags.DEFINE_float(
-  "target_ms_ssim",
-  None,
-  "the fewest bytes that reach this MS-SSIM",
-  lower_bound=0,
-  upper_bound=1,
-)
+_QUALITY = jobs.define_quality_flags()
 _MODEL = flags.DEFINE_string(
   "model", model_folders.DEFAULT_MODEL, "a released model, a folder, another codec, FILE.py:CLASS"
 )
 _PRECISION = jobs.define_precision_flag()
 _OUTPUTS = jobs.define_output_flags()
-_ENTROPY_CODER = flags.DEFINE_enum(
-  "entropy_coder",
-  None,
-  list(rnic.ENTROPY_CODERS.values()),
-  "learned: the model's, smaller files; none: the bits as they are (default: learned, if the model"
-  " has one)",
-)
-
-_CHOICES = (_ITERATIONS, _SETTING, _TARGET_BPP, _TARGET_BYTES, _TARGET_PSNR, _TARGET_MS_SSIM)
+_ENTROPY_CODER = jobs.define_entropy_coder_flag(list(rnic.ENTROPY_CODERS.values()))
 
 
 def main(argv: list[str]) -> int:
-  chosen = [flag.name for flag in _CHOICES if flag.value is not None]
-  if len(chosen) > 1:
-    raise program.UsageError(f"--{chosen[0]} and --{chosen[1]} exclude each other")
+  _QUALITY.chosen()  # what is wrong with the flags comes first
   names = program.expand(argv)
   codec = _codec()
-  if _ITERATIONS.value is not None and codec.setting_name != "iterations":
-    raise program.UsageError(
-      f"--iterations: {codec.name} has none; --setting is its {codec.setting_name}"
-    )
-  setting = _ITERATIONS.value if _SETTING.value is None else _SETTING.value
-  if setting is not None:
-    codec.check_setting(setting)
+  targets.check(codec, _QUALITY.chosen())
   return jobs.run(jobs.plan(names, codec.suffix, _OUTPUTS), _compress, "photo", _OUTPUTS)
 
 
@@ -97,7 +55,7 @@ def _compress(job: jobs.Job) -> None:
   codec = _codec()
   codec.load()
   start = time.perf_counter()
-  result = _by_target(codec, photo.image)
+  result = targets.compress(codec, photo.image, _QUALITY.chosen())
   seconds = time.perf_counter() - start
   jobs.write_target(job.target, result.data, _OUTPUTS)
   height, width, _ = photo.image.shape
@@ -108,25 +66,6 @@ def _compress(job: jobs.Job) -> None:
     + (f" ({'; '.join(notes)})" if notes else ""),
     job.target,
   )
-
-
-def _by_target(codec: Codec, image: np.ndarray) -> Compressed:
-  from compression import metrics
-  from compression.codecs import targets
-
-  pixels = image.shape[0] * image.shape[1]
-  if _TARGET_BPP.value is not None:
-    return targets.to_size(codec, image, _TARGET_BPP.value * pixels / 8)
-  if _TARGET_BYTES.value is not None:
-    return targets.to_size(codec, image, _TARGET_BYTES.value)
-  if _TARGET_PSNR.value is not None:
-    return targets.to_quality(codec, image, metrics.psnr, _TARGET_PSNR.value)
-  if _TARGET_MS_SSIM.value is not None:
-    return targets.to_quality(codec, image, metrics.ms_ssim, _TARGET_MS_SSIM.value)
-  setting = _ITERATIONS.value if _SETTING.value is None else _SETTING.value
-  if setting is None:
-    setting = default_setting(codec)
-  return targets.Compressed(codec.compress(image, setting), setting)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,15 @@ import functools
 import pathlib
 import time
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
 
-from compression.codecs import registry
+from compression.codecs import registry, targets
 from compression.codecs.base import Codec, Options, ProgressiveCodec, show
 from compression.common import jobs, program, workers
-from compression.common.errors import CompressionError, FormatError
+from compression.common.errors import CompressionError
 
 if TYPE_CHECKING:
   import numpy as np
@@ -44,7 +45,7 @@ _OUTPUTS = jobs.define_output_flags()
 _STRICT = flags.DEFINE_bool("strict", False, "refuse a file that is cut short")
 
 
-def targets(target: str, iterations: int) -> list[str]:
+def numbered(target: str, iterations: int) -> list[str]:
   """The names of the images of all iterations: photo.png -> photo_01.png, photo_02.png, ..."""
   path = pathlib.Path(target)
   return [
@@ -66,22 +67,25 @@ def main(argv: list[str]) -> int:
 def _decompress(job: jobs.Job) -> None:
   data = jobs.read_source(job.source)
   codec = _codec_of(data)
-  wants_some = _ALL_ITERATIONS.value or _ITERATIONS.value is not None
-  if wants_some and not isinstance(codec, ProgressiveCodec):
+  if _ALL_ITERATIONS.value and not isinstance(codec, ProgressiveCodec):
     raise CompressionError(f"files of {codec.name} hold one quality only")
   written = codec.written(data) if isinstance(codec, ProgressiveCodec) else ()
-  names = targets(job.target, len(written)) if _ALL_ITERATIONS.value else [job.target]
+  names = numbered(job.target, len(written)) if _ALL_ITERATIONS.value else [job.target]
   jobs.check_targets(names, job.source, _OUTPUTS)
+  data, damage = targets.readable(codec, data, _ITERATIONS.value, _STRICT.value)
 
   from compression.images.photos import encode_png
 
   codec.load()
   start = time.perf_counter()
   if isinstance(codec, ProgressiveCodec):
-    images, texts = _decode(codec, data, job.source)
+    images, held = _decode(codec, data, written)
+    texts = [f"{show(one)} of {show(written[-1])} {codec.setting_name}" for one in held]
   else:
     images, texts = [codec.decompress(data)], [codec.name]
   seconds = time.perf_counter() - start
+  if damage is not None:
+    program.warn(f"{job.source}: {damage}")
   for name, image, text in zip(names, images, texts):
     jobs.write_target(name, encode_png(image), _OUTPUTS)
     height, width, _ = image.shape
@@ -92,28 +96,15 @@ def _decompress(job: jobs.Job) -> None:
 
 
 def _decode(
-  codec: ProgressiveCodec, data: bytes, source: str
-) -> tuple[list[np.ndarray], list[str]]:
-  """The images that were asked for, and what the line about each says of it."""
-  written = codec.written(data)
-  if _ITERATIONS.value is not None:
-    if _ITERATIONS.value > len(written):
-      raise FormatError(f"has {codec.say(written[-1])}; {_ITERATIONS.value} were asked for")
-    data = codec.prefix(data, written[_ITERATIONS.value - 1])
-  damage = codec.damage(data)
-  if damage is not None and _STRICT.value:
-    raise FormatError(damage)
+  codec: ProgressiveCodec, data: bytes, written: Sequence[float]
+) -> tuple[list[np.ndarray], Sequence[float]]:
+  """The images that were asked for, and the setting of each."""
   with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # the same, said below
+    warnings.simplefilter("ignore")  # the damage, which is said
     if _ALL_ITERATIONS.value:
       images = list(codec.progressive(data))
-      held = written[: len(images)]
-    else:
-      images = [codec.decompress(data)]
-      held = written[len(codec.ends(data)) - 1 :][:1]
-  if damage is not None:
-    program.warn(f"{source}: {damage}")
-  return images, [f"{show(one)} of {show(written[-1])} {codec.setting_name}" for one in held]
+      return images, written[: len(images)]
+    return [codec.decompress(data)], written[len(codec.ends(data)) - 1 :][:1]
 
 
 def _codec_of(data: bytes) -> Codec:

@@ -79,7 +79,7 @@ def main(argv: list[str]) -> None:
   codecs, missing = registry.find_all(_CODECS.value or [_MODEL.value], _options())
   for line in missing:
     program.warn(f"left out: {line}")
-  more, missing = table.find_all(_wanted_metrics())
+  more, missing = table.find_all(table.with_weights(_METRICS.value, _NIMA_WEIGHTS.value))
   for line in missing:
     program.warn(f"left out: {line}")
   photos, problems = runner.name_photos(files, more)
@@ -90,12 +90,6 @@ def main(argv: list[str]) -> None:
     _print_settings(codecs, photos, more)
   else:
     _write_folder(_OUTPUT_DIR.value, codecs, photos, more)
-
-
-def _wanted_metrics() -> list[str]:
-  """Names as the table has them: NIMA's with its file."""
-  nima = f"{table.NIMA}:{_NIMA_WEIGHTS.value or ''}"
-  return [nima if name == table.NIMA else name for name in _METRICS.value]
 
 
 def _options() -> Options:

@@ -17,8 +17,6 @@ pytest.importorskip("apache_beam", reason="Apache Beam is not installed")
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
-from compression import mine_tiles
-from compression.common.program import UsageError
 from compression.datasets import mining
 from compression.datasets.mining import Settings
 from compression.datasets.shards import Shards
@@ -26,24 +24,21 @@ from tests import programs
 
 PROGRAM = "compression.mine_tiles"
 
-# Calling a program executes its module anew, though these tests have imported it.
-pytestmark = pytest.mark.filterwarnings("ignore:'compression.mine_tiles' found in sys.modules")
-
 # The program, killed when it has written the reports of two shards.
 _KILLED = """
 import os, runpy, signal, sys
-from compression.datasets import mining
+from compression.common import stores
 
 written = []
-write_text = mining._write_text
+write = stores.write
 
-def write_two(path, text):
+def write_two(path, data):
   if len(written) == 2:
     os.kill(os.getpid(), signal.SIGKILL)
   written.append(path)
-  write_text(path, text)
+  write(path, data)
 
-mining._write_text = write_two
+stores.write = write_two
 runpy.run_module("compression.mine_tiles", run_name="__main__", alter_sys=True)
 """
 
@@ -124,24 +119,6 @@ def test_help_of_another_runner_needs_neither_beam_nor_tensorflow(folder: pathli
   assert (status, err) == (0, "")
   for flag in ("images", "output", "tile_size", "keep", "score", "overwrite"):
     assert f"--{flag} " in out
-
-
-def test_flags_that_are_not_ours_are_beams() -> None:
-  line = "mine --images a --runner=R x --keep=3 --flink_master b --nooverwrite -o c --output e"
-  ours, beams = mine_tiles._split(line.split())
-  assert ours == "mine --images a x --keep=3 --nooverwrite --output e".split()
-  assert beams == "--runner=R --flink_master b -o c".split()
-
-
-def test_flags_of_beam_are_checked() -> None:
-  options = mine_tiles._options(["--runner=DirectRunner", "--direct_num_workers", "2"])
-  assert options.get_all_options()["direct_num_workers"] == 2
-  mine_tiles._options(["--runner=FlinkRunner", "--of_flink=1"])  # it may know more
-  for runner in ([], ["--runner=DirectRunner"]):
-    with pytest.raises(UsageError, match="Unknown command line flag 'kep'"):
-      mine_tiles._options([*runner, "--kep=3"])
-  with pytest.raises(UsageError, match="direct_num_workers: invalid int value: 'x'$"):
-    mine_tiles._options(["--direct_num_workers=x"])
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
     tools
     programs         compression/*.py, and `import compression`, for users
-    reporting, exporting, serving
+    reporting, exporting, serving, archives
     evaluation
     training
     codecs           each its own room; base, registry, targets, model_folders serve them

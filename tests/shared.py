@@ -15,7 +15,6 @@ from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.config import UNITS
 from compression.common import workers
-from compression.evaluation import runner
 
 FOR_PHOTOS = [
   model.name for model in folders.released() if folders.read_config(model).unit in UNITS
@@ -30,7 +29,7 @@ def _released(name: str, options: Options) -> Codec:
   return _find(name, options)
 
 
-for cached in (_released, registry._opened, runner._codec):
+for cached in (_released, registry._opened, registry.find_once):
   atexit.register(cached.cache_clear)  # else TensorFlow complains while it is taken apart
 
 
@@ -64,4 +63,4 @@ def work_here(monkeypatch: pytest.MonkeyPatch) -> None:
     yield from map(work, tasks)
 
   monkeypatch.setattr(workers, "run", run)
-  runner._codec.cache_clear()  # of relative names, which are another folder's by now
+  registry.find_once.cache_clear()  # of relative names, which are another folder's by now

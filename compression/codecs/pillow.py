@@ -21,6 +21,7 @@ from PIL import Image, features
 from compression.codecs.base import Codec, Description, MissingCodecError, Options, show
 from compression.codecs.registry import register_as
 from compression.common.errors import FormatError, ImageError, RangeError
+from compression.images.photos import check_image
 
 _JXL_PACKAGE = "pillow-jxl-plugin"
 _RAW_BITS_PER_PIXEL = 24
@@ -183,9 +184,11 @@ class PillowCodec(Codec):
     """The file of an image, uint8 [H, W, 3], at any setting that the library takes.
 
     Raises:
-      ImageError: if the library refuses it, as WebP does for a side over 16383.
+      ImageError: if it is no such array, or the library refuses it, as WebP does for a side over
+        16383.
       RangeError: if the library has no such setting.
     """
+    image = check_image(image)
     self.check_setting(setting)
     options = self._format.options(setting)
     if self._format.format == "AVIF":

@@ -92,6 +92,12 @@ def find(name: str | os.PathLike[str], options: Options = Options()) -> Codec:  
   return codec
 
 
+@functools.cache
+def find_once(name: str, options: Options) -> Codec:
+  """As `find`, but one codec for all who ask in this process: its weights are read once."""
+  return find(name, options)
+
+
 def find_all(
   wanted: Sequence[str],
   options: Options = Options(),  # noqa: B008

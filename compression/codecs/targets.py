@@ -1,13 +1,16 @@
-"""Bytes or quality -> the setting that reaches it, for every codec."""
+"""What users ask for, for every codec: bytes or quality -> the setting; iterations -> the file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from compression.codecs.base import Codec, ProgressiveCodec
+from compression import metrics
+from compression.codecs.base import Codec, ProgressiveCodec, default_setting
+from compression.common.errors import CompressionError, FormatError
+from compression.common.program import UsageError
 
 Metric = Callable[[np.ndarray, np.ndarray], Any]
 """(original, reconstruction), uint8 [H, W, 3] -> what `float` takes; more is better."""
@@ -25,6 +28,68 @@ class Compressed(NamedTuple):
   data: bytes
   setting: float
   note: str | None = None
+
+
+Wanted = Optional[tuple[str, float]]
+"""What `jobs.QualityFlags` ask for: a name and its value; None for the codec's default setting."""
+
+
+def check(codec: Codec, wanted: Wanted) -> None:
+  """Refuses what a codec cannot be asked for.
+
+  Raises:
+    UsageError: if it counts no iterations, and these were asked for.
+    RangeError: if it has no such setting.
+  """
+  kind, value = wanted or ("", 0.0)
+  if kind == "iterations" and codec.setting_name != kind:
+    raise UsageError(f"--iterations: {codec.name} has none; --setting is its {codec.setting_name}")
+  if kind in ("iterations", "setting"):
+    codec.check_setting(value)
+
+
+def compress(codec: Codec, image: np.ndarray, wanted: Wanted) -> Compressed:
+  """The file of an image, uint8 [H, W, 3], that is asked for."""
+  if wanted is None:
+    wanted = "setting", default_setting(codec)
+  kind, value = wanted
+  if kind == "target_bpp":
+    return to_size(codec, image, value * image.shape[0] * image.shape[1] / 8)
+  if kind == "target_bytes":
+    return to_size(codec, image, value)
+  if kind == "target_psnr":
+    return to_quality(codec, image, metrics.psnr, value)
+  if kind == "target_ms_ssim":
+    return to_quality(codec, image, metrics.ms_ssim, value)
+  return Compressed(codec.compress(image, value), value)
+
+
+def readable(
+  codec: Codec, data: bytes, iterations: int | None = None, strict: bool = False
+) -> tuple[bytes, str | None]:
+  """What of a file is to be decoded, and what that lacks, in a line, or None.
+
+  Args:
+    iterations: how many of a progressive file; None for all.
+    strict: whether to refuse a file that is cut short.
+
+  Raises:
+    CompressionError: if there are iterations, and the file is not progressive.
+    FormatError: if it has not so many, or is cut short and may not be.
+  """
+  if not isinstance(codec, ProgressiveCodec):
+    if iterations is not None:
+      raise CompressionError(f"files of {codec.name} hold one quality only")
+    return data, None
+  if iterations is not None:
+    written = codec.written(data)
+    if iterations > len(written):
+      raise FormatError(f"has {codec.say(written[-1])}; {iterations} were asked for")
+    data = codec.prefix(data, written[iterations - 1])
+  damage = codec.damage(data)
+  if damage is not None and strict:
+    raise FormatError(damage)
+  return data, damage
 
 
 def to_size(codec: Codec, image: np.ndarray, max_bytes: float) -> Compressed:

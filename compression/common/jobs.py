@@ -1,4 +1,4 @@
-"""What compress and decompress share: many inputs, an output for each, `-` for stdin and stdout."""
+"""What programs that make files of files share: an output for each, `-` for stdin and stdout."""
 
 from __future__ import annotations
 
@@ -51,6 +51,54 @@ def define_output_flags() -> OutputFlags:
     flags.DEFINE_bool("skip_existing", False, "go on: leave out inputs whose outputs exist"),
     flags.DEFINE_integer("jobs", 1, "files at a time, each in a process of its own", 1, 1024),
   )
+
+
+class QualityFlags(NamedTuple):
+  """The flags of which one at most says how good the files are to be."""
+
+  iterations: flags.FlagHolder
+  setting: flags.FlagHolder
+  target_bpp: flags.FlagHolder
+  target_bytes: flags.FlagHolder
+  target_psnr: flags.FlagHolder
+  target_ms_ssim: flags.FlagHolder
+
+  def chosen(self) -> tuple[str, float] | None:
+    """The name and the value of the one that was given; None if none was.
+
+    Raises:
+      UsageError: if several were.
+    """
+    found = [(flag.name, flag.value) for flag in self if flag.value is not None]
+    if len(found) > 1:
+      raise program.UsageError(f"--{found[0][0]} and --{found[1][0]} exclude each other")
+    return found[0] if found else None
+
+
+def define_quality_flags() -> QualityFlags:
+  """Defines --iterations, --setting, and the targets, for a program that compresses."""
+  return QualityFlags(
+    flags.DEFINE_integer(
+      "iterations", None, "quality of recurrent networks (default 8 of 16)", lower_bound=1
+    ),
+    flags.DEFINE_float("setting", None, "quality, as any codec counts it"),
+    flags.DEFINE_float(
+      "target_bpp", None, "the best quality of at most so many bits per pixel", lower_bound=0.001
+    ),
+    flags.DEFINE_integer(
+      "target_bytes", None, "the best quality of at most so many bytes", lower_bound=1
+    ),
+    flags.DEFINE_float(
+      "target_psnr", None, "the fewest bytes that reach this PSNR in dB", lower_bound=0
+    ),
+    flags.DEFINE_float("target_ms_ssim", None, "the fewest bytes that reach this MS-SSIM", 0, 1),
+  )
+
+
+def define_entropy_coder_flag(known: list[str]) -> flags.FlagHolder:
+  """Defines --entropy_coder for a program that compresses."""
+  text = "learned: the model's, smaller files; none: the bits as they are (default: learned, if the"
+  return flags.DEFINE_enum("entropy_coder", None, known, f"{text} model has one)")
 
 
 def define_precision_flag(decoding: bool = False) -> flags.FlagHolder:
@@ -155,12 +203,15 @@ def run(
       failed += outcome.error is not None
       bar.update()
   if outputs is not None and len(jobs) > 1:
-    rate = done / max(time.monotonic() - begin, 1e-9) * 60
-    say(
-      f"{done} done, {skipped} skipped, {failed} failed; {rate:.1f} {unit}s per minute",
-      program.STDIO if to_stdout else "",
-    )
+    seconds = time.monotonic() - begin
+    say(summary(done, skipped, failed, seconds, unit), program.STDIO if to_stdout else "")
   return program.EXIT_BAD_INPUT if failed else 0
+
+
+def summary(done: int, skipped: int, failed: int, seconds: float, unit: str) -> str:
+  """The line at the end of many files."""
+  rate = done / max(seconds, 1e-9) * 60
+  return f"{done} done, {skipped} skipped, {failed} failed; {rate:.1f} {unit}s per minute"
 
 
 def _outcomes(
@@ -211,13 +262,18 @@ def _attempt(work: Callable[[Job], None], job: Job) -> _Outcome:
   except Skip:
     return _Outcome(job, said, skipped=True)
   except (CompressionError, MemoryError) as error:
-    message = "not enough memory" if isinstance(error, MemoryError) else str(error)
     name = "standard input" if job.source == program.STDIO else job.source
-    named = message.startswith((f"{name}: ", f"{job.target}: ", "standard input "))
-    return _Outcome(job, said, message if named else f"{name}: {message}")
+    return _Outcome(job, said, complaint(error, name, f"{job.target}: ", "standard input "))
   finally:
     _said = None
   return _Outcome(job, said)
+
+
+def complaint(error: CompressionError | MemoryError, source: str, *beginnings: str) -> str:
+  """A line that names the input, unless it begins as lines do that need not."""
+  message = "not enough memory" if isinstance(error, MemoryError) else str(error)
+  named = message.startswith((f"{source}: ", *beginnings))
+  return message if named else f"{source}: {message}"
 
 
 def open_source(source: str) -> tuple[str | BinaryIO, str]:

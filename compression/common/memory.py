@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
+
+from compression.common.errors import CompressionError
 
 _M_MMAP_THRESHOLD = -3
 """The number of this setting in glibc's malloc.h."""
+
+_PEAK = """
+import runpy, sys
+_, file, program, *_ = sys.argv
+del sys.argv[1:3]
+try:
+  runpy.run_module(program, run_name="__main__", alter_sys=True)
+finally:
+  from {here} import peak_bytes
+  with open(file, "w") as peak:
+    peak.write(str(peak_bytes()))
+"""
 
 _LARGE_BYTES = 8 * 2**20
 """What counts as large. Of 1 to 16 MiB, the largest that kept the memory of tiles where it was."""
@@ -28,6 +45,20 @@ def peak_bytes() -> int:
 
     scale = 1 if sys.platform == "darwin" else 1024
     return scale * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def peak_of_program(program: str, arguments: Sequence[str]) -> int:
+  """The most that `python -m PROGRAM ARGUMENTS` has in memory: bytes.
+
+  Raises:
+    CompressionError: if it fails; what it says goes where that of this process goes.
+  """
+  with tempfile.NamedTemporaryFile("r") as file:
+    run = [sys.executable, "-c", _PEAK.format(here=__name__), file.name, program, *arguments]
+    done = subprocess.run(run, stdout=subprocess.DEVNULL)
+    if done.returncode:
+      raise CompressionError(f"{program} ended with status {done.returncode}")
+    return int(file.read())
 
 
 def return_large_blocks() -> None:

@@ -22,6 +22,8 @@ EXIT_BAD_INPUT = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
+_HELP = ("-h", "-help", "--help", "--helpshort", "-?")
+
 STDIO = "-"
 """Stands for standard input or output where a file name is expected."""
 
@@ -107,6 +109,22 @@ def expand(patterns: Sequence[str]) -> list[str]:
   return names
 
 
+def split(argv: list[str]) -> tuple[list[str], list[str]]:
+  """Our arguments and those of a library: flags that are not ours, and the values behind them."""
+  ours, others = argv[:1], argv[:0]
+  behind = ours
+  for word in argv[1:]:
+    if word.startswith("-"):
+      name = word.lstrip("-").split("=")[0]
+      is_ours = name in flags.FLAGS or name.removeprefix("no") in flags.FLAGS or word in _HELP
+      kind = ours if is_ours else others
+      kind.append(word)
+      behind = ours if "=" in word else kind
+    else:
+      behind.append(word)
+  return ours, others
+
+
 def parse_flags() -> None:
   """Parses the flags in a process that another one has started, to work for it."""
   if not flags.FLAGS.is_parsed():
@@ -115,8 +133,7 @@ def parse_flags() -> None:
 
 
 def _parse(argv: list[str]) -> list[str]:
-  wants_help = any(word in ("-h", "-help", "--help", "--helpshort", "-?") for word in argv[1:])
-  if wants_help:
+  if any(word in _HELP for word in argv[1:]):
     print(_help())
     streams.flush()
     sys.exit(0)

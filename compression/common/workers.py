@@ -64,7 +64,7 @@ def run(
   """
   others = set(multiprocessing.active_children())
   left = iter(tasks)
-  with _environment(threads):
+  with environment(threads):
     pool = futures.ProcessPoolExecutor(
       jobs, multiprocessing.get_context("spawn"), initializer=_begin
     )
@@ -104,9 +104,16 @@ def _begin() -> None:
   threading.Thread(target=follow, daemon=True).start()
 
 
+def limit_threads(threads: int) -> None:
+  """Limits those of libraries that this process is yet to load; ALL_THREADS for no limit."""
+  if threads != ALL_THREADS:
+    for name in _THREAD_VARIABLES:
+      os.environ.setdefault(name, str(threads))
+
+
 @contextlib.contextmanager
-def _environment(threads: int) -> Iterator[None]:
-  """The variables by which new processes know how many threads to use."""
+def environment(threads: int) -> Iterator[None]:
+  """The variables by which new processes know how many threads to use, meanwhile."""
   if threads == ALL_THREADS:
     yield
     return

@@ -11,8 +11,7 @@ Finished shards wait in the folder NAME.parts, each with a report, until all are
 are renamed. A run that was cut off and is begun again, with the same settings and photos, keeps
 those that were finished. The same photos give the same bytes, whatever the runner.
 
-Files are named, read and written by Beam's file systems: local ones, and gs://, s3://, hdfs://
-where Beam's own extras for them are installed.
+Files are named, read and written by Beam's file systems: `stores`.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 import numpy as np
 from apache_beam.io import fileio
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics.metric import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineRunner
 
+from compression.common import pipelines, stores
 from compression.common.errors import CompressionError, ImageError, OutputError
 from compression.datasets.hard_tiles import hardest_tiles
 from compression.datasets.shards import Shards
@@ -43,9 +42,6 @@ from compression.images.photos import read_photo
 
 _FORMAT = 1
 """Of what is in the folder of parts; parts of another are not used again."""
-
-_HERE = "./"
-_PLAIN = {"compression_type": CompressionTypes.UNCOMPRESSED}  # Beam else goes by the names
 
 
 class Settings(NamedTuple):
@@ -79,9 +75,9 @@ def check(pattern: str, shards: Shards, overwrite: bool) -> None:
     CompressionError: if the pattern matches no file.
     OutputError: if there are shards of that name already and `overwrite` is false.
   """
-  if not overwrite and (there := _match(shards.pattern(), limit=1)):
+  if not overwrite and (there := stores.match(shards.pattern(), limit=1)):
     raise OutputError(f"{there[0]}: exists already; --overwrite replaces it")
-  if not _match(pattern, limit=1):
+  if not stores.match(pattern, limit=1):
     raise CompressionError(f"{pattern}: matches no file")
 
 
@@ -107,28 +103,23 @@ def mine(
     OutputError: if the results cannot be put in their place.
   """
   parts = f"{shards.prefix}.parts"
-  try:
-    if not FileSystems.exists(parts):
-      FileSystems.mkdirs(parts)
-  except OSError as error:
-    raise OutputError(f"{parts}: cannot be made: {error}") from error
-  try:
-    with beam.Pipeline(runner, options) as pipeline:
-      numbers = pipeline | "Shards" >> beam.Create([(k, None) for k in range(shards.count)])
-      files = (
-        pipeline
-        | "Match" >> fileio.MatchFiles(_located(pattern))
-        | "Assign" >> beam.Map(_with_shard, shards.count)
-      )
-      _ = (
-        (numbers, files)  # so that shards without a photo become files as well
-        | beam.Flatten()
-        | "ByShard" >> beam.GroupByKey()
-        | "Write" >> beam.ParDo(_WriteShard(parts, settings))
-      )
-  except Exception as error:  # runners wrap what happened, each in its own way
-    last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-    raise CompressionError(f"the pipeline failed: {last[0]}") from error
+  stores.make_folder(parts)
+
+  def build(pipeline: beam.Pipeline) -> None:
+    numbers = pipeline | "Shards" >> beam.Create([(k, None) for k in range(shards.count)])
+    files = (
+      pipeline
+      | "Match" >> fileio.MatchFiles(stores.located(pattern))
+      | "Assign" >> beam.Map(_with_shard, shards.count)
+    )
+    _ = (
+      (numbers, files)  # so that shards without a photo become files as well
+      | beam.Flatten()
+      | "ByShard" >> beam.GroupByKey()
+      | "Write" >> beam.ParDo(_WriteShard(parts, settings))
+    )
+
+  pipelines.run(build, options, runner)
   try:
     return _publish(parts, shards)
   except OSError as error:
@@ -136,7 +127,7 @@ def mine(
 
 
 def _with_shard(file: Any, count: int) -> tuple[int, tuple[bytes, int]]:
-  name = os.fsencode(_name(file))
+  name = os.fsencode(stores.name(file))
   digest = hashlib.sha256(name).digest()
   return int.from_bytes(digest[:8], "big") % count, (name, file.size_in_bytes)
 
@@ -158,12 +149,10 @@ class _WriteShard(beam.DoFn):
       return
     # A runner may give up a worker and let another begin anew while the first goes on.
     part = f"{self._parts}/{shard}-{uuid.uuid4().hex}"
-    with FileSystems.create(part, **_PLAIN) as file:
+    with FileSystems.create(part, **stores.PLAIN) as file:
       report = self._write(file, [name for name, _ in names])
-    _write_text(
-      _report_path(self._parts, shard),
-      json.dumps({"digest": digest, "part": os.path.basename(part), "report": report}),
-    )
+    done = {"digest": digest, "part": os.path.basename(part), "report": report}
+    stores.write(_report_path(self._parts, shard), json.dumps(done).encode())
 
   def _write(self, file: Any, names: list[bytes]) -> Report:
     from compression.datasets import tile_records  # workers import TensorFlow when they need it
@@ -175,7 +164,7 @@ class _WriteShard(beam.DoFn):
       for name in names:
         try:
           image = _read_photo(os.fsdecode(name))
-        except ImageError as error:
+        except CompressionError as error:
           unreadable.append(str(error))
           _count("unreadable")
           continue
@@ -196,14 +185,8 @@ def _count(name: str, number: int = 1) -> None:
 
 
 def _read_photo(name: str) -> np.ndarray:
-  """uint8 [H, W, 3]; raises ImageError."""
-  try:
-    with FileSystems.open(name, **_PLAIN) as file:
-      content = file.read()
-  except OSError as error:
-    one_line = repr(name)[1:-1]  # names may hold line breaks, and bytes that are no text
-    raise ImageError(f"{one_line}: cannot be read: {error.strerror or error}") from error
-  return read_photo(io.BytesIO(content), name).image
+  """uint8 [H, W, 3]; raises CompressionError."""
+  return read_photo(io.BytesIO(stores.read(name)), name).image
 
 
 def _digest(files: list[tuple[bytes, int]], settings: Settings) -> str:
@@ -220,14 +203,12 @@ def _publish(parts: str, shards: Shards) -> Report:
   total = _sum(Report(*each["report"]) for each in done)
   if total.tiles:
     listing = unreadable_path(shards)
-    old = {*_match(shards.pattern()), *_match(listing)} - set(shards.names())
+    old = {*stores.match(shards.pattern()), *stores.match(listing)} - set(shards.names())
     FileSystems.rename([f"{parts}/{each['part']}" for each in done], shards.names())
-    _delete(old)
+    stores.delete(old)
     if total.unreadable:
-      _write_text(listing, "".join(f"{line}\n" for line in total.unreadable))
-  _delete([f"{parts}/"])  # what is in it: object stores have no folders
-  if FileSystems.exists(parts):
-    _delete([parts])
+      stores.write(listing, "".join(f"{line}\n" for line in total.unreadable).encode())
+  stores.delete_folder(parts)
   if not total.tiles:
     files = total.small + len(total.unreadable)
     first = f"; {total.unreadable[0]}" if total.unreadable else ""
@@ -251,38 +232,4 @@ def _report_path(parts: str, shard: int) -> str:
 
 def _read_report(parts: str, shard: int) -> dict[str, Any] | None:
   path = _report_path(parts, shard)
-  if not FileSystems.exists(path):
-    return None
-  with FileSystems.open(path, **_PLAIN) as file:
-    return json.loads(file.read())
-
-
-def _write_text(path: str, text: str) -> None:
-  """A whole file or none."""
-  temporary = f"{path}.{uuid.uuid4().hex}"
-  with FileSystems.create(temporary, **_PLAIN) as file:
-    file.write(text.encode())
-  FileSystems.rename([temporary], [path])
-
-
-def _match(pattern: str, limit: int | None = None) -> list[str]:
-  try:
-    [result] = FileSystems.match([_located(pattern)], None if limit is None else [limit])
-  except BeamIOError as error:
-    raise CompressionError(f"{pattern}: cannot be listed: {error}") from error
-  return [_name(file) for file in result.metadata_list]
-
-
-def _located(pattern: str) -> str:
-  """Beam finds no file by a pattern without a folder."""
-  return pattern if "/" in pattern else f"{_HERE}{pattern}"
-
-
-def _name(file: Any) -> str:
-  return file.path.removeprefix(_HERE)
-
-
-def _delete(paths: Iterable[str]) -> None:
-  paths = list(paths)
-  if paths:
-    FileSystems.delete(paths)
+  return json.loads(stores.read(path)) if stores.exists(path) else None

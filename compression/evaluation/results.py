@@ -57,6 +57,49 @@ def describe_run(
   }
 
 
+def check_same(folder: str | os.PathLike[str], before: Run, run: Run) -> None:
+  """Refuses to go on with what was not begun as a part of this run.
+
+  Args:
+    folder: where that was.
+    before: what it was made of.
+
+  Raises:
+    OutputError: if it had something that this run lacks, or has otherwise.
+  """
+  for kind in ("codecs", "images", "metrics"):
+    for name, made_of in before.get(kind, {}).items():
+      if name not in run.get(kind, {}):
+        what = "is not among those of this run"
+      elif run[kind][name] != made_of:
+        what = "has changed since"
+      else:
+        continue
+      raise OutputError(
+        f"{os.fspath(folder)}: was begun with other {kind}: {name} {what}; --overwrite starts anew"
+      )
+
+
+def parse_run(file: str | os.PathLike[str], text: str) -> Run:
+  """The content of run.json.
+
+  Raises:
+    OutputError: if it is none.
+  """
+  try:
+    run = json.loads(text)
+    for kind in ("codecs", "images"):
+      run[kind].items()
+    run.get("metrics", {}).items()
+  except (ValueError, KeyError, TypeError, AttributeError):
+    raise _unreadable(file) from None
+  return run
+
+
+def _unreadable(file: str | os.PathLike[str]) -> OutputError:
+  return OutputError(f"{os.fspath(file)}: cannot be read; --overwrite starts anew")
+
+
 class Results:
   """The rows of a run, in a folder that this makes if need be; a context manager.
 
@@ -144,7 +187,12 @@ class Results:
       return {}
     if not text.startswith(to_csv([], more=self._more)):
       raise OutputError(f"{self._file}: has other columns; --overwrite starts anew")
-    self._check_run()
+    file = self.folder / RUN_FILE
+    try:
+      before = parse_run(file, file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+      raise _unreadable(file) from None
+    check_same(self.folder, before, self._run)
     groups: dict[tuple[str, str], list[Point]] = collections.defaultdict(list)
     whole_lines = text[: text.rfind("\n") + 1]
     for row in csv.DictReader(io.StringIO(whole_lines, newline="")):
@@ -154,27 +202,6 @@ class Results:
         continue  # its group will be incomplete, and measured again
       groups[point.image, point.codec].append(point)
     return {key: group for key, group in groups.items() if self._is_whole(key, group)}
-
-  def _check_run(self) -> None:
-    """Raises OutputError if what was begun here is not part of this run."""
-    file = self.folder / RUN_FILE
-    try:
-      before = json.loads(file.read_text("utf-8"))
-      kinds = [(kind, before[kind].items()) for kind in ("codecs", "images")]
-      kinds.append(("metrics", before.get("metrics", {}).items()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-      raise OutputError(f"{file}: cannot be read; --overwrite starts anew") from None
-    for kind, items in kinds:
-      for name, made_of in items:
-        if name not in self._run.get(kind, {}):
-          what = "is not among those of this run"
-        elif self._run[kind][name] != made_of:
-          what = "has changed since"
-        else:
-          continue
-        raise OutputError(
-          f"{self.folder}: was begun with other {kind}: {name} {what}; --overwrite starts anew"
-        )
 
   def _is_whole(self, key: tuple[str, str], group: list[Point]) -> bool:
     image, codec = key

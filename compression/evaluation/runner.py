@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from compression.codecs import registry
-from compression.codecs.base import Codec, Options
+from compression.codecs.base import Options
 from compression.common import workers
 from compression.common.errors import CompressionError, ImageError
 from compression.evaluation.points import Point, measure
@@ -55,8 +55,6 @@ def name_photos(
   Raises:
     ImageError: if none is left.
   """
-  metrics = [table.find(name) for name in (*table.ALWAYS, *more)]
-  pickiest = max(metrics, key=lambda metric: metric.min_side)
   named: dict[str, pathlib.Path] = {}
   problems = []
   others: dict[str, list[pathlib.Path]] = {}
@@ -67,18 +65,29 @@ def name_photos(
     try:
       if twins:
         raise ImageError(f"{file}: has the same name as {twins[0]}")
-      height, width, _ = read_photo(file).image.shape
-      if min(height, width) < pickiest.min_side:
-        raise ImageError(
-          f"{file}: has {width}x{height} pixels;"
-          f" {pickiest.title} needs sides of at least {pickiest.min_side}"
-        )
+      check_size(str(file), read_photo(file).image, more)
       named[file.name] = file
     except ImageError as error:
       problems.append(str(error))
   if not named:
     raise ImageError(problems[0] + (f"; and {len(problems) - 1} more" if problems[1:] else ""))
   return named, problems
+
+
+def check_size(name: str, image: np.ndarray, more: Sequence[str] = ()) -> None:
+  """Refuses a photo that a metric cannot take: one of all results, or of these.
+
+  Raises:
+    ImageError: if a side is too short.
+  """
+  metrics = [table.find(metric) for metric in (*table.ALWAYS, *more)]
+  pickiest = max(metrics, key=lambda metric: metric.min_side)
+  height, width, _ = image.shape
+  if min(height, width) < pickiest.min_side:
+    raise ImageError(
+      f"{name}: has {width}x{height} pixels;"
+      f" {pickiest.title} needs sides of at least {pickiest.min_side}"
+    )
 
 
 def run(tasks: Iterable[Task], jobs: int) -> Generator[list[Point] | Failure, None, None]:
@@ -95,17 +104,12 @@ def run(tasks: Iterable[Task], jobs: int) -> Generator[list[Point] | Failure, No
 
 def _measure(task: Task, threads: int) -> list[Point] | Failure:
   try:
-    codec = _codec(task.codec, task.options._replace(threads=threads))
+    codec = registry.find_once(task.codec, task.options._replace(threads=threads))
     return measure(codec, task.file.name, _photo(task.file), more=task.more)
   except CompressionError as error:
     message = str(error)
     named = message.startswith(f"{task.file}: ")
     return Failure(task.file.name, message if named else f"{task.file}: {message}")
-
-
-@functools.cache
-def _codec(name: str, options: Options) -> Codec:
-  return registry.find(name, options)
 
 
 @functools.lru_cache(maxsize=1)

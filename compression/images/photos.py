@@ -53,7 +53,7 @@ def read_photo(source: str | os.PathLike[str] | BinaryIO, name: str | None = Non
 
   Returns:
     A Photo of an array that may be written to. Its notes say what was changed:
-      - the EXIF orientation is applied;
+      - the orientation that its EXIF data tell, or its XMP data, is applied;
       - colours are converted to sRGB, by the colour profile or what else tells of them (`colours`);
       - transparency is composited on white;
       - 16-bit values are scaled, 0..65535 to 0..255;

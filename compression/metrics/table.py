@@ -104,6 +104,11 @@ def find(name: str) -> Metric:
   return METRICS[name]
 
 
+def with_weights(names: Sequence[str], nima_weights: str | None) -> list[str]:
+  """Names as users give them -> as `find` takes them: NIMA's with the file of its weights."""
+  return [f"{NIMA}:{nima_weights or ''}" if name == NIMA else name for name in names]
+
+
 def find_all(names: Sequence[str]) -> tuple[list[str], list[str]]:
   """Those names whose metrics can be measured here, without ALWAYS; and a line for each other one.
 

@@ -19,7 +19,7 @@ from PIL import Image
 import compression
 from compression.codecs import registry
 from compression.codecs.base import Codec, MissingCodecError, ProgressiveCodec
-from compression.common.errors import CompressionError
+from compression.common.errors import CompressionError, ImageError
 
 NAMES = registry.names()
 TINY = ((1, 1), (1, 9), (17, 33))
@@ -97,6 +97,21 @@ def test_images_of_odd_sizes_come_back_at_their_settings(codec: Codec) -> None:
     for setting in chosen(codec):
       decoded = codec.decompress(codec.compress(image, setting))
       assert decoded.shape == image.shape and decoded.dtype == np.uint8
+
+
+def test_what_is_no_image_is_refused_and_nothing_is_cast(codec: Codec) -> None:
+  image = crop(4, 5)
+  for wrong in (
+    image.astype(np.float32),
+    (image / 255).tolist(),
+    image.tolist(),
+    image.astype(np.int64),
+    image[..., 0],
+    image[:0],
+    [[1, 2], [3]],
+  ):
+    with pytest.raises(ImageError, match=r"^an image is a uint8 array [^\n]* Received: [^\n]*$"):
+      codec.compress(wrong, codec.settings[0])  # type: ignore[arg-type]
 
 
 def test_better_settings_take_no_fewer_bytes(codec: Codec) -> None:

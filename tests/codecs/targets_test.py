@@ -9,6 +9,8 @@ import pytest
 
 from compression.codecs import targets
 from compression.codecs.base import Codec
+from compression.common.errors import CompressionError, FormatError, RangeError
+from compression.common.program import UsageError
 from compression.metrics import psnr
 from tests.codecs.examples import Planes
 
@@ -100,3 +102,36 @@ def test_a_progressive_file_goes_no_further_than_its_quality(setting: int) -> No
   codec.made = 0
   assert targets.to_quality(codec, IMAGE, psnr, target) == (data, setting, None)
   assert codec.made == setting
+
+
+def test_what_is_asked_for_is_made() -> None:
+  codec = Planes()
+  assert targets.compress(codec, IMAGE, None).setting == 5
+  for wanted in (("setting", 3), ("iterations", 3), ("target_bytes", 9 + 3 * 38)):
+    assert targets.compress(codec, IMAGE, wanted) == (codec.compress(IMAGE, 3), 3, None)
+  pixels = IMAGE.shape[0] * IMAGE.shape[1]
+  found = targets.compress(codec, IMAGE, ("target_bpp", 8 * (9 + 2 * 38) / pixels))
+  assert found.setting == 2
+  assert targets.compress(codec, IMAGE, ("target_psnr", 20.0)).note is None
+
+
+def test_what_a_codec_does_not_have_is_refused() -> None:
+  targets.check(Planes(), None)
+  targets.check(Planes(), ("setting", 3))
+  targets.check(Rounder(), ("target_bpp", 1.0))
+  with pytest.raises(RangeError, match="planes has no"):
+    targets.check(Planes(), ("setting", 99))
+  with pytest.raises(UsageError, match="--iterations: rounder has none; --setting is its step"):
+    targets.check(Rounder(), ("iterations", 3))
+
+
+def test_a_file_is_read_as_far_as_is_asked_for_and_whole() -> None:
+  codec = Planes()
+  data = codec.compress(IMAGE, 8)
+  assert targets.readable(codec, data) == (data, None)
+  assert targets.readable(codec, data, 3) == (codec.prefix(data, 3), None)
+  with pytest.raises(FormatError, match="has .*; 9 were asked for"):
+    targets.readable(codec, data, 9)
+  with pytest.raises(CompressionError, match="files of rounder hold one quality only"):
+    targets.readable(Rounder(), b"", 1)
+  assert targets.readable(Rounder(), b"x") == (b"x", None)

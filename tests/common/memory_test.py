@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from compression.common import memory
+from compression.common.errors import CompressionError
+from tests import programs
 
 # How many MiB the process has less after freeing 9 blocks of 20. That one of 30 was freed before is
 # what leads glibc to keep smaller ones.
@@ -47,3 +51,18 @@ def test_the_peak_is_not_that_of_the_process_which_started_this_one() -> None:
   run = [sys.executable, "-c", code]
   done = subprocess.run(run, capture_output=True, text=True, check=True)
   assert 2**20 < int(done.stdout) < large.nbytes < memory.peak_bytes()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_the_peak_of_a_program_grows_with_what_it_does(
+  tmp_path: pathlib.Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+  monkeypatch.setenv("PYTHONPATH", str(programs.ROOT))
+  peaks = []
+  for repeat in (1, 6):
+    Image.fromarray(np.tile(photo, (repeat, repeat, 1))).save(tmp_path / "a.bmp")
+    flags = [f"{tmp_path}/a.bmp", "--model=jpeg420", "--overwrite"]
+    peaks.append(memory.peak_of_program("compression.compress", flags))
+  assert peaks[0] + 35 * photo.size < peaks[1] < 2**30
+  with pytest.raises(CompressionError, match="compression.compress ended with status 2"):
+    memory.peak_of_program("compression.compress", ["--jobs=x"])

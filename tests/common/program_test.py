@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from absl import flags
 
 from compression.common import program
 from compression.common.errors import CompressionError
@@ -91,3 +92,16 @@ def test_patterns(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> No
   assert program.expand(["*.jpg", "b.png"]) == ["*.jpg", "b.png"]  # others are done
   with pytest.raises(program.UsageError):
     program.expand([])
+
+
+def test_flags_that_are_not_ours_are_a_librarys(monkeypatch: pytest.MonkeyPatch) -> None:
+  ours = flags.FlagValues()
+  flags.DEFINE_string("images", None, "", ours)
+  flags.DEFINE_string("output", None, "", ours)
+  flags.DEFINE_integer("keep", 1, "", flag_values=ours)
+  flags.DEFINE_bool("overwrite", False, "", ours)
+  monkeypatch.setattr(flags, "FLAGS", ours)
+  line = "mine --images a --runner=R x --keep=3 --flink_master b --nooverwrite -o c --output e -h"
+  kept, others = program.split(line.split())
+  assert kept == "mine --images a x --keep=3 --nooverwrite --output e -h".split()
+  assert others == "--runner=R --flink_master b -o c".split()

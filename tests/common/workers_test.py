@@ -128,3 +128,12 @@ def test_processes_end_with_the_one_that_started_them(
   finally:
     program.kill()
     program.communicate()
+
+
+def test_a_process_is_limited_where_nobody_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+  monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "3"})
+  workers.limit_threads(workers.ALL_THREADS)
+  assert os.environ == {"OMP_NUM_THREADS": "3"}
+  workers.limit_threads(1)
+  assert os.environ["OMP_NUM_THREADS"] == "3"
+  assert os.environ["TF_NUM_INTRAOP_THREADS"] == os.environ["TF_NUM_INTEROP_THREADS"] == "1"

@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, features
+from PIL import Image, ImageCms, TiffImagePlugin, features
 from skimage import data
 
 from compression.images import pixels
@@ -65,6 +65,27 @@ def test_a_photo_in_strips_is_the_same(mode, format, pixels_of_a_strip, monkeypa
   strips = read_photo(file)
   np.testing.assert_array_equal(strips.image, whole.image)
   assert strips.notes == whole.notes and strips.image.flags.writeable
+
+
+@pytest.mark.parametrize("element", [False, True])
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "TIFF"])
+def test_an_orientation_of_xmp_data_counts_where_exif_data_tell_none(format, element):
+  told = "<tiff:Orientation>6</tiff:Orientation>" if element else '<x tiff:Orientation="6"/>'
+  turned = np.rot90(PHOTO, -1)
+  for exif, upright in ((None, turned), (1, PHOTO), (3, PHOTO[::-1, ::-1])):
+    data = Image.Exif()
+    if exif is not None:
+      data[0x0112] = exif
+    options = {"exif": data, "xmp": told.encode(), "quality": 100}
+    if format == "TIFF":
+      tags = TiffImagePlugin.ImageFileDirectory_v2()
+      tags[700] = told.encode()
+      if exif is not None:
+        tags[0x0112] = exif
+      options = {"tiffinfo": tags}
+    image = read_photo(saved(PHOTO, format, **options)).image
+    assert image.shape == upright.shape
+    assert np.abs(image - upright.astype(int)).mean() < 8
 
 
 # Transparency

@@ -8,7 +8,7 @@ import os
 import pathlib
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -318,8 +318,12 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
     """The image after each iteration, uint8 [16 h, 16 w, 3] with the padding still on.
 
     Args:
-      bits: bool [T, h, w, bits].
+      bits: bool [T, h, w, bits], as `encode` gives them; or 0 and 1, in any type of integers.
+
+    Raises:
+      FormatError: if they are anything else.
     """
+    bits = _check_bits(bits, self.config)
     _, high, wide, _ = bits.shape
     tiling = tiling_lib.choose_tiling(high * BLOCK, wide * BLOCK, self.config.width)
     return self._decoder.decode(bits, tiling)
@@ -432,6 +436,22 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
     header = contents.header
     shape = (header.blocks_high, header.blocks_wide, self.config.bits)
     return self._coder_of(header).decode(contents.payloads, shape)
+
+
+def _check_bits(bits: Any, config: RecurrentConfig) -> np.ndarray:
+  """Refuses what is no code of a model; returns it as bool [T, h, w, bits]."""
+  expected = f"codes are a bool array [1 to {config.iterations}, height, width, {config.bits}]"
+  try:
+    array = np.asarray(bits)
+  except ValueError as error:  # nested lists of different lengths
+    raise FormatError(f"{expected}. Received: {type(bits).__name__}, {error}") from error
+  fits = array.ndim == 4 and array.size > 0 and len(array) <= config.iterations
+  if not fits or array.shape[3] != config.bits or array.dtype.kind not in "biu":
+    raise FormatError(f"{expected}. Received: shape {array.shape}, dtype {array.dtype}")
+  if array.dtype != bool and not np.isin(array, (0, 1)).all():
+    low, high = array.min(), array.max()
+    raise FormatError(f"{expected}, or one of 0 and 1. Received: {low} to {high}")
+  return array.astype(bool)
 
 
 def _cropped(image: np.ndarray, contents: rnic.Contents) -> np.ndarray:

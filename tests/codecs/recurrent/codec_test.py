@@ -249,6 +249,33 @@ def test_codes_round_trip(codec: RecurrentCodec, small_photo: np.ndarray) -> Non
   assert_near_pixels(images[2][:height, :width], codec.decompress(data))
 
 
+def test_codes_are_bits_and_nothing_is_cast(codec: RecurrentCodec, small_photo: np.ndarray) -> None:
+  bits = codec.encode(small_photo[:16, :32], 1)
+  [image] = codec.decode(bits)
+  for same in (bits.astype(np.uint8), bits.astype(np.int64), bits.tolist()):
+    np.testing.assert_array_equal(next(codec.decode(same)), image)
+  signs = bits.astype(np.int8) * 2 - 1
+  for wrong in (
+    bits.astype(np.float32),
+    bits.astype(float).tolist(),
+    signs,
+    bits[0],
+    bits[..., :31],
+    np.repeat(bits, 17, axis=0),
+    bits[:0],
+    [[1, 2], [3]],
+  ):
+    with pytest.raises(
+      FormatError, match=r"^codes are a bool array \[1 to 16, .* Received: [^\n]*$"
+    ):
+      codec.decode(wrong)  # type: ignore[arg-type]
+  floats = (small_photo[:2, :2] / 255).tolist()
+  for image_of_floats in (floats, small_photo[:2, :2].tolist()):
+    for take in (codec.encode, codec.compress):
+      with pytest.raises(ImageError, match="Received: shape .2, 2, 3., dtype"):
+        take(image_of_floats)  # type: ignore[arg-type]
+
+
 # Entropy coding
 
 
