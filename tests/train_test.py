@@ -131,7 +131,7 @@ def run_on_terminal(*flags: str) -> tuple[int, str]:
 def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, images: str) -> None:
   """Weights, averages, optimizers, schedules, curriculum, batches, random bits: all the same."""
   file = tmp_path / "experiment.json"
-  file.write_text(json.dumps({"model": {"unit": "gru"}, "training": {"steps": 9, "seed": 3}}))
+  file.write_text(json.dumps({"model": {"unit": "lstm"}, "training": {"steps": 9, "seed": 3}}))
   flags = (
     f"--config={file}", images, *_TINY, "--steps=8", "--checkpoint_steps=4",
     "--curriculum=1:0.75,2:1", "--stochastic_binarizer", "--learning_rate=0.01",
@@ -149,7 +149,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, ima
   # The folder is all it needs.
   status, text = run_on_terminal(f"--train_dir={tmp_path}/cut")
   assert status == 0, text
-  assert "gru, one_shot, width 0.03125: " in text and "; steps 4 to 8" in text
+  assert "lstm, one_shot, width 0.03125: " in text and "; steps 4 to 8" in text
   assert "100%|" in text and "8/8 [" in text and "iterations 2, loss " in text
   assert "validation PSNR, MS-SSIM @bpp by iteration  1: " in text
   for noise in ("Addons", "Epoch", "Warning", "Traceback"):
@@ -157,7 +157,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, ima
 
   # Flags had the last word over the file; the run remembers both.
   saved = json.loads((tmp_path / "cut" / "train_config.json").read_text())
-  assert saved["model"]["unit"] == "gru" and saved["model"]["bits"] == 8
+  assert saved["model"]["unit"] == "lstm" and saved["model"]["bits"] == 8
   assert saved["training"]["steps"] == 8 and saved["training"]["seed"] == 3
 
   whole = Experiment.from_dict(saved)
