@@ -10,7 +10,13 @@ moment, the same command goes on from the last checkpoint. `tensorboard --logdir
 goes. An experiment file holds {"model": {...}, "training": {...}} with the flags' names as keys;
 flags have the last word. models/*/training/ has those of the released models.
 
-Files cost what an entropy coder leaves of the bits. This makes them a part of the loss:
+--codec says what is trained: recurrent, the paper's network, unless another is named.
+  python -m compression.train --codec=balle2017 --lambda=0.05 --train_glob='photos/*' --train_dir=4
+  python -m compression.train --codec=balle2017 --lambda=0.018 --init=4/model ... --train_dir=3
+Of this one a run makes one quality; tools/join_qualities.py makes one model of several runs.
+
+Files of the recurrent network cost what an entropy coder leaves of the bits. This makes them a part
+of its loss:
   --loss=log_mse:0.75,psnr_hvs:0.25,ms_ssim:0.35 --rate_weight=1.1 --rate_weight_last=0.65
 A model beside the networks estimates the bits; the coder that is shipped is trained afterwards, by
 compression.train_entropy. With --init, the validation says what was gained over its files.
@@ -37,79 +43,76 @@ from typing import Any
 
 from absl import flags
 
-from compression.codecs.recurrent.config import (
-  FRAMEWORKS,
-  MAX_ITERATIONS,
-  MAX_PRIMING,
-  UNITS,
-  RecurrentConfig,
-)
+from compression.codecs.model_folders import CODEC_KEY
 from compression.common import program
+from compression.common.config import flag_name
 from compression.common.errors import ConfigError
-from compression.training import console
-from compression.training.config import read
-from compression.training.tasks.recurrent import config as config_lib
-from compression.training.tasks.recurrent.config import TrainConfig
+from compression.training import console, experiment
+from compression.training.config import is_begun, read
+from compression.training.experiment import Experiment
+from compression.training.tasks.known import EXPERIMENTS, make_task
+
+_DEFAULT_CODEC = next(iter(EXPERIMENTS))
 
 _TRAIN_DIR = flags.DEFINE_string("train_dir", None, "the folder of the run, made if need be")
 _CONFIG = flags.DEFINE_string("config", None, "an experiment file")
-
-# A flag that is not given is None, and leaves what the experiment file or the default says.
-_MODEL_DEFAULTS = RecurrentConfig()
-_MODEL_FLAGS = (
-  flags.DEFINE_enum("unit", None, UNITS, f"the recurrent unit (default {_MODEL_DEFAULTS.unit})"),
-  flags.DEFINE_enum(
-    "framework", None, FRAMEWORKS, f"of reconstruction (default {_MODEL_DEFAULTS.framework})"
-  ),
-  flags.DEFINE_float(
-    "width",
-    None,
-    f"scales the depth of the layers; 1 is the paper's (default {_MODEL_DEFAULTS.width})",
-  ),
-  flags.DEFINE_integer(
-    "bits", None, f"of a 16x16 block and iteration (default {_MODEL_DEFAULTS.bits})"
-  ),
-  flags.DEFINE_integer(
-    "iterations",
-    None,
-    f"how many the model has (default {_MODEL_DEFAULTS.iterations})",
-    lower_bound=1,
-    upper_bound=MAX_ITERATIONS,
-  ),
-  flags.DEFINE_bool(
-    "use_bias",
-    None,
-    f"biases in every convolution, as in the paper (default {_MODEL_DEFAULTS.use_bias})",
-  ),
-  flags.DEFINE_integer(
-    "priming",
-    None,
-    "steps of encoder and decoder before the first code counts, as in Johnston et al. 2018 (default"
-    f" {_MODEL_DEFAULTS.priming})",
-    lower_bound=0,
-    upper_bound=MAX_PRIMING,
-  ),
+_CODEC = flags.DEFINE_enum(
+  CODEC_KEY, None, list(EXPERIMENTS), f"whose weights are trained (default {_DEFAULT_CODEC})"
 )
 
+_PARTS = ("model", "training")
 
-def _define_flag(field: dataclasses.Field) -> flags.FlagHolder:
-  """The flag of a field of TrainConfig; its default is None."""
-  limits = field.metadata
-  default = f" (default {field.default})" if field.default != "" else ""
-  text = limits["help"] + default
-  bounds: dict[str, Any] = {"lower_bound": limits.get("low"), "upper_bound": limits.get("high")}
-  if isinstance(field.default, bool):
-    return flags.DEFINE_bool(field.name, None, text)
-  if isinstance(field.default, int):
-    return flags.DEFINE_integer(field.name, None, text, **bounds)
-  if isinstance(field.default, float):
-    return flags.DEFINE_float(field.name, None, text, **bounds)
+
+def _fields(codec: str, part: str) -> dict[str, dataclasses.Field]:
+  """The settings of a part of a codec's experiments, by the names of their flags."""
+  fields = dataclasses.fields(getattr(EXPERIMENTS[codec](), part))
+  return {flag_name(field): field for field in fields if field.metadata}
+
+
+def _define_flag(name: str, of_codecs: dict[str, dataclasses.Field]) -> flags.FlagHolder:
+  """The flag of a setting, which several codecs may have.
+
+  A flag that is not given is None, and leaves what the experiment file or the default says. Where
+  codecs allow different values, it takes all of them: the experiment checks them again.
+  """
+  fields = list(of_codecs.values())
+  first, limits = fields[0].default, fields[0].metadata
+  helps: dict[str, list[str]] = {}
+  for codec, field in of_codecs.items():
+    default = f" (default {field.default})" if field.default != "" else ""
+    helps.setdefault(field.metadata["help"] + default, []).append(codec)
+  if len(of_codecs) == len(EXPERIMENTS) and len(helps) == 1:
+    text = next(iter(helps))
+  else:
+    text = "; ".join(f"{', '.join(codecs)}: {each}" for each, codecs in helps.items())
+  if isinstance(first, bool):
+    return flags.DEFINE_bool(name, None, text)
+  if isinstance(first, (int, float)):
+    lows = [field.metadata.get("low") for field in fields]
+    highs = [field.metadata.get("high") for field in fields]
+    bounds: dict[str, Any] = {
+      "lower_bound": None if None in lows else min(lows),
+      "upper_bound": None if None in highs else max(highs),
+    }
+    define = flags.DEFINE_integer if isinstance(first, int) else flags.DEFINE_float
+    return define(name, None, text, **bounds)
   if "choices" in limits:
-    return flags.DEFINE_enum(field.name, None, limits["choices"], text)
-  return flags.DEFINE_string(field.name, None, text)
+    choices = dict.fromkeys(each for field in fields for each in field.metadata["choices"])
+    return flags.DEFINE_enum(name, None, list(choices), text)
+  return flags.DEFINE_string(name, None, text)
 
 
-_TRAIN_FLAGS = tuple(_define_flag(field) for field in dataclasses.fields(TrainConfig))
+def _define_flags() -> dict[str, flags.FlagHolder]:
+  """Those of all settings of all codecs."""
+  found: dict[str, dict[str, dataclasses.Field]] = {}
+  for codec in EXPERIMENTS:
+    for part in _PARTS:
+      for name, field in _fields(codec, part).items():
+        found.setdefault(name, {})[codec] = field
+  return {name: _define_flag(name, of_codecs) for name, of_codecs in found.items()}
+
+
+_FLAGS = _define_flags()
 
 
 def main(argv: list[str]) -> int:
@@ -118,38 +121,67 @@ def main(argv: list[str]) -> int:
   if not _TRAIN_DIR.value:
     raise program.UsageError("--train_dir is missing; --help shows the usage")
   folder = pathlib.Path(_TRAIN_DIR.value)
-  experiment = _experiment(folder)
-  if not (experiment.training.train_glob or experiment.training.train_records):
+  wanted = _experiment(folder)
+  if not (wanted.training.train_glob or wanted.training.train_records):
     raise program.UsageError("--train_glob or --train_records is missing; --help shows the usage")
-  config_lib.check_resumable(experiment, folder)
+  wanted.check_resumable(folder)
 
   from compression.training.loop import train
-  from compression.training.tasks.recurrent.task import RecurrentTask
 
   talk = console.Console(console.say, program.warn, on_terminal=sys.stderr.isatty())
-  return console.exit_status(train(RecurrentTask(experiment), folder, talk))
+  return console.exit_status(train(make_task(wanted), folder, talk))
 
 
-def _experiment(folder: pathlib.Path) -> config_lib.Experiment:
+def _experiment(folder: pathlib.Path) -> Experiment:
   """From the run or the model to start from, then the file, then the flags."""
   path = _CONFIG.value
   in_file: dict[str, Any] = read(pathlib.Path(path)) if path is not None else {}
-  given = {"model": _given(_MODEL_FLAGS), "training": _given(_TRAIN_FLAGS)}
+  codec = _codec(folder, in_file)
+  kind = EXPERIMENTS[codec]
+  given = _given(codec)
   # First by itself, so that a wrong key is known to be the file's.
   try:
-    of_file = config_lib.Experiment().override(in_file)
+    of_file = kind().override(in_file)
   except ConfigError as error:
     raise ConfigError(f"{path}: {error}") from error
-  base = config_lib.base(folder, given["training"].get("init", of_file.training.init))
-  experiment = base.override(in_file)
+  base = kind.base(folder, given["training"].get("init", of_file.training.init))
+  wanted = base.override(in_file)
   try:
-    return experiment.override(given)
+    return wanted.override(given)
   except ConfigError as error:
     raise program.UsageError(str(error)) from error
 
 
-def _given(holders: tuple[flags.FlagHolder, ...]) -> dict[str, Any]:
-  return {holder.name: holder.value for holder in holders if holder.value is not None}
+def _codec(folder: pathlib.Path, in_file: Any) -> str:
+  """That of the flag, of the run or of the file; they must not say different ones."""
+  codec = _CODEC.value
+  places = []
+  if is_begun(folder):
+    places.append((folder, experiment.codec_in(folder / experiment.FILE)))
+  if isinstance(in_file, dict) and in_file and (places or codec is None or CODEC_KEY in in_file):
+    places.append((pathlib.Path(_CONFIG.value), experiment.codec_of(in_file)))
+  for place, found in places:
+    if found not in EXPERIMENTS:
+      raise ConfigError(f"{place}: is of codec {found!r}; known: {', '.join(EXPERIMENTS)}")
+    if codec not in (None, found):
+      raise ConfigError(f"{place}: is of codec {found}, and not of {codec}")
+    codec = found
+  return codec or _DEFAULT_CODEC
+
+
+def _given(codec: str) -> dict[str, Any]:
+  """What flags say, by part and setting; raises UsageError for those of other codecs."""
+  values = {name: flag.value for name, flag in _FLAGS.items() if flag.value is not None}
+  given: dict[str, Any] = {}
+  for part in _PARTS:
+    fields = _fields(codec, part)
+    given[part] = {fields[name].name: values.pop(name) for name in fields if name in values}
+  for name in values:
+    others = [each for each in EXPERIMENTS for p in _PARTS if name in _fields(each, p)]
+    raise program.UsageError(
+      f"--{name} is of the codec {' or '.join(others)}, and here {codec} is trained"
+    )
+  return given
 
 
 if __name__ == "__main__":
