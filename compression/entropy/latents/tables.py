@@ -40,6 +40,7 @@ NAMES = ("offset", "minimum", "symbols", "cumulative")
 MAX_VALUE = 2**20
 """Of q, up or down; beyond that of any trained model."""
 
+_MEAN_BITS = 8
 _TAIL = 2.0**-12  # of a distribution, on each side, that has no places in its table
 _MAX_SYMBOLS = 2**12
 _BISECTIONS = 80  # of float64
@@ -131,6 +132,16 @@ class LatentTables:
   def dequantize(self, q: np.ndarray) -> np.ndarray:
     """int32 [h, w, C] -> float32."""
     return q.astype(np.float32) + self._offset
+
+  def mean_magnitudes(self) -> np.ndarray:
+    """What |q| is on average by each channel's table, without escapes: int64 [C], in 1/256."""
+    starts = self._tables.first
+    symbols = np.arange(len(self._tables.widths))
+    own = np.repeat(np.arange(self.channels), self._tables.last + 1)
+    values = symbols - starts[own] + self._minimum[own]
+    values[starts + self._tables.last] = 0
+    sums = np.add.reduceat(np.abs(values) * self._tables.widths, starts)
+    return (sums << _MEAN_BITS) // TOTAL
 
   def encode(self, q: np.ndarray) -> bytes:
     """The latents, int32 [h, w, C] within MAX_VALUE, as a stream."""

@@ -13,7 +13,8 @@ def prior(channels: int = 4, seed: int = 0, spread: float = 1.0) -> FactorizedPr
   layer.build([None, None, None, channels])
   rng = np.random.default_rng(seed)
   for variable in layer.weights:
-    variable.assign_add(rng.normal(0, spread, variable.shape))
+    first = 0 if "bias" in variable.name else variable.numpy()  # biases start at random
+    variable.assign(first + rng.normal(0, spread, variable.shape))
   return layer
 
 
