@@ -77,20 +77,13 @@ def _define_flag(name: str, of_codecs: dict[str, dataclasses.Field]) -> flags.Fl
   """
   fields = list(of_codecs.values())
   first, limits = fields[0].default, fields[0].metadata
-  helps: dict[str, list[str]] = {}
-  for codec, field in of_codecs.items():
-    default = f" (default {field.default})" if field.default != "" else ""
-    helps.setdefault(field.metadata["help"] + default, []).append(codec)
-  if len(of_codecs) == len(EXPERIMENTS) and len(helps) == 1:
-    text = next(iter(helps))
-  else:
-    text = "; ".join(f"{', '.join(codecs)}: {each}" for each, codecs in helps.items())
+  text = _help(of_codecs)
   if isinstance(first, bool):
     return flags.DEFINE_bool(name, None, text)
   if isinstance(first, (int, float)):
-    lows = [field.metadata.get("low") for field in fields]
-    highs = [field.metadata.get("high") for field in fields]
-    bounds: dict[str, Any] = {
+    lows: list[Any] = [field.metadata.get("low") for field in fields]
+    highs: list[Any] = [field.metadata.get("high") for field in fields]
+    bounds = {
       "lower_bound": None if None in lows else min(lows),
       "upper_bound": None if None in highs else max(highs),
     }
@@ -100,6 +93,25 @@ def _define_flag(name: str, of_codecs: dict[str, dataclasses.Field]) -> flags.Fl
     choices = dict.fromkeys(each for field in fields for each in field.metadata["choices"])
     return flags.DEFINE_enum(name, None, list(choices), text)
   return flags.DEFINE_string(name, None, text)
+
+
+def _help(of_codecs: dict[str, dataclasses.Field]) -> str:
+  """What a flag is for, the codecs that have it if not all do, and its defaults."""
+  texts: dict[str, list[str]] = {}
+  defaults: dict[Any, list[str]] = {}
+  for codec, field in of_codecs.items():
+    texts.setdefault(field.metadata["help"], []).append(codec)
+    defaults.setdefault(field.default, []).append(codec)
+  if len(texts) == 1 and len(of_codecs) == len(EXPERIMENTS):
+    text = next(iter(texts))
+  else:
+    text = "; ".join(f"{', '.join(codecs)}: {each}" for each, codecs in texts.items())
+  if list(defaults) == [""]:
+    return text
+  if len(defaults) == 1:
+    return f"{text} (default {next(iter(defaults))})"
+  by_codec = ", ".join(f"{', '.join(codecs)} {value}" for value, codecs in defaults.items())
+  return f"{text} (default of {by_codec})"
 
 
 def _define_flags() -> dict[str, flags.FlagHolder]:
@@ -155,12 +167,12 @@ def _experiment(folder: pathlib.Path) -> Experiment:
 def _codec(folder: pathlib.Path, in_file: Any) -> str:
   """That of the flag, of the run or of the file; they must not say different ones."""
   codec = _CODEC.value
-  places = []
+  places = {}
   if is_begun(folder):
-    places.append((folder, experiment.codec_in(folder / experiment.FILE)))
-  if isinstance(in_file, dict) and in_file and (places or codec is None or CODEC_KEY in in_file):
-    places.append((pathlib.Path(_CONFIG.value), experiment.codec_of(in_file)))
-  for place, found in places:
+    places[str(folder)] = experiment.codec_in(folder / experiment.FILE)
+  if isinstance(in_file, dict) and CODEC_KEY in in_file:
+    places[str(_CONFIG.value)] = experiment.codec_of(in_file)
+  for place, found in places.items():
     if found not in EXPERIMENTS:
       raise ConfigError(f"{place}: is of codec {found!r}; known: {', '.join(EXPERIMENTS)}")
     if codec not in (None, found):

@@ -17,7 +17,7 @@ from compression.codecs.model_folders import CONFIG_FILE
 from compression.common import program
 from compression.common.errors import OutputError
 
-_MODELS = flags.DEFINE_list("models", None, "folders of models of one codec, with commas between")
+_MODELS = flags.DEFINE_string("models", None, "folders of models of one codec, commas between")
 _OUTPUT = flags.DEFINE_string("output", None, "the folder of the new model, made if need be")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace a model that is there")
 
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> None:
   folder = pathlib.Path(output)
   if (folder / CONFIG_FILE).exists() and not _OVERWRITE.value:
     raise OutputError(f"{folder}: exists already; --overwrite replaces it")
-  models = [model_folders.find(name) for name in names]
+  models = [model_folders.find(name) for name in names.split(",")]
   config = qualities.join(models, model_folders.codec_of(models[0]), folder)
   for number, (lmbda, digits) in enumerate(zip(config.lambdas, config.ids), 1):
     print(f"quality {number}: lambda {lmbda:g}, id {digits}")

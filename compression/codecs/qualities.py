@@ -34,7 +34,7 @@ import numpy as np
 from compression.codecs import model_folders
 from compression.codecs.base import Description, ModelCodec
 from compression.codecs.model_folders import CONFIG_FILE, Model
-from compression.common.config import JsonConfig
+from compression.common.config import JsonConfig, parse_json
 from compression.common.errors import ConfigError, FormatError, ModelError
 from compression.common.files import atomic_write, make_folder
 from compression.common.npz import read_arrays
@@ -141,6 +141,8 @@ def join(models: Sequence[Model], kind: str, folder: pathlib.Path) -> QualityCon
     ModelError, ConfigError: if they are no models of one architecture, or two have one lambda.
     OutputError: if it cannot be written.
   """
+  if not isinstance(parse_json(model_folders.read_text(models[0])).get("lambdas"), list):
+    raise ModelError(f"{models[0].folder}: has no separate qualities")
   configs = [read_config(model, kind) for model in models]
   for model, config in zip(models, configs):
     if config.model != configs[0].model:

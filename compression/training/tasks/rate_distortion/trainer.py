@@ -129,4 +129,4 @@ def trained(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def decibels(square: float) -> float:
   """PSNR of a mean square of pixels in 0..255."""
-  return float(10 * np.log10(_PEAK**2 / max(square, np.finfo(np.float32).tiny)))
+  return float(10 * np.log10(_PEAK**2 / max(square, float(np.finfo(np.float32).tiny))))
