@@ -34,7 +34,6 @@ decompress:  ## .rnic files to photos: ARGS=photo.rnic
 info:  ## What .rnic files hold: ARGS=photo.rnic
 train:  ## A model on photos, of the recurrent codec or another (--codec): ARGS="--train_glob='photos/*.jpg' --train_dir=run"
 train_entropy:  ## An entropy coder on codes: ARGS="--codes=codes.tfrecord.gz --train_dir=run"
-train_dpcm:  ## The network of dpcm_mlp on photos: ARGS="--train_glob='photos/*.jpg' --train_dir=run"
 mine_tiles:  ## The hardest tiles of photos, for training: ARGS="--images='photos/*.jpg' --output=tiles@8.tfrecord"
 make_codes:  ## Codes of photos for an entropy coder: ARGS="--images='photos/*.jpg' --output=codes.tfrecord.gz"
 evaluate:  ## Networks and other codecs on photos, tables and plots: ARGS="--images='kodak/*.png'"

@@ -13,7 +13,8 @@ flags have the last word. models/*/training/ has those of the released models.
 --codec says what is trained: recurrent, the paper's network, unless another is named.
   python -m compression.train --codec=balle2017 --lambda=0.05 --train_glob='photos/*' --train_dir=4
   python -m compression.train --codec=balle2017 --lambda=0.018 --init=4/model ... --train_dir=3
-Of this one a run makes one quality; tools/join_qualities.py makes one model of several runs.
+  python -m compression.train --codec=dpcm_mlp --train_glob='photos/*' --train_dir=run
+Of balle2017 a run makes one quality; tools/join_qualities.py makes one model of several runs.
 
 Files of the recurrent network cost what an entropy coder leaves of the bits. This makes them a part
 of its loss:
@@ -61,6 +62,8 @@ _CODEC = flags.DEFINE_enum(
 )
 
 _PARTS = ("model", "training")
+_PLACES = ("train_glob", "train_records")
+"""Settings that say where photos are; a run must have one of those that its codec has."""
 
 
 def _fields(codec: str, part: str) -> dict[str, dataclasses.Field]:
@@ -134,8 +137,10 @@ def main(argv: list[str]) -> int:
     raise program.UsageError("--train_dir is missing; --help shows the usage")
   folder = pathlib.Path(_TRAIN_DIR.value)
   wanted = _experiment(folder)
-  if not (wanted.training.train_glob or wanted.training.train_records):
-    raise program.UsageError("--train_glob or --train_records is missing; --help shows the usage")
+  places = [name for name in _PLACES if hasattr(wanted.training, name)]
+  if not any(getattr(wanted.training, name) for name in places):
+    missing = " or ".join(f"--{name}" for name in places)
+    raise program.UsageError(f"{missing} is missing; --help shows the usage")
   wanted.check_resumable(folder)
 
   from compression.training.loop import train

@@ -5,5 +5,6 @@ known.py           the codecs that are trained on photos
 photos.py          which photos
 recurrent/         photos -> the recurrent network
 bits/              its codes -> a probability model, which codes them shorter
+prediction/        photos -> the predictor of dpcm_mlp
 rate_distortion/   photos -> codecs of one quality each, whose loss has the bits in it
 """
