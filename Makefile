@@ -32,9 +32,8 @@ demo:  ## Compress a photo at each quality, into demo/: IMAGE=photo.jpg
 compress:  ## Photos to .rnic files: ARGS=photo.jpg
 decompress:  ## .rnic files to photos: ARGS=photo.rnic
 info:  ## What .rnic files hold: ARGS=photo.rnic
-train:  ## A model on photos: ARGS="--train_glob='photos/*.jpg' --train_dir=run"
+train:  ## A model on photos, of the recurrent codec or another (--codec): ARGS="--train_glob='photos/*.jpg' --train_dir=run"
 train_entropy:  ## An entropy coder on codes: ARGS="--codes=codes.tfrecord.gz --train_dir=run"
-train_dpcm:  ## The network of dpcm_mlp on photos: ARGS="--train_glob='photos/*.jpg' --train_dir=run"
 mine_tiles:  ## The hardest tiles of photos, for training: ARGS="--images='photos/*.jpg' --output=tiles@8.tfrecord"
 archive:  ## Archives past one machine, by Apache Beam: ARGS="compress --images='photos/**.jpg' --output_dir=files"
 make_codes:  ## Codes of photos for an entropy coder: ARGS="--images='photos/*.jpg' --output=codes.tfrecord.gz"
@@ -48,6 +47,7 @@ serve:  ## Exported models, by gRPC and REST: ARGS="--model_base_path=export"
 grpc_client:  ## Compress on a server, by gRPC: ARGS="photo.jpg photo.rnic"
 rest_client:  ## Compress on a server, by REST: ARGS="photo.jpg photo.rnic"
 tflite_decode:  ## .rnic files to photos without TensorFlow, as an app does: ARGS="photo.rnic --decoder=export/tflite"
+join_qualities:  ## One model of several runs of a codec with a quality each: ARGS="--models=1/model,2/model --output=model"
 compare_architectures:  ## Recurrent units and frameworks, trained alike: ARGS="--train_glob='photos/*.jpg' --images='kodak/*.png' --output_dir=architectures"
 compare_entropy_coders:  ## Bytes saved and seconds: ARGS="--images='kodak/*.png' --coders=run/entropy_coder"
 compare_tflite:  ## Bytes, seconds and quality of TFLite variants: ARGS="--images='kodak/*.png' --decoder=export/tflite"

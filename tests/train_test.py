@@ -70,6 +70,13 @@ def images(tmp_path: pathlib.Path, photo: np.ndarray) -> str:
     (["--train_dir=x", "--train_glob=y", "--patch_size=40"], "multiple of 16: 40"),
     (["--train_dir=x", "--train_glob=y", "--curriculum=16"], "curriculum must be"),
     (["--train_dir=x", "--train_glob=y", "--ema=1"], "ema"),
+    (["--codec=none", "--train_dir=x"], "codec"),
+    (["--codec=dpcm_mlp", "--train_dir=x"], "--train_glob is missing"),
+    (["--codec=dpcm_mlp", "--train_dir=x", "--train_records=y"], "--train_records is of the codec"),
+    (["--train_dir=x", "--lambda=1"], "--lambda is of the codec balle2017, and here recurrent is"),
+    (["--train_dir=x", "--codec=balle2017", "--unit=gru"], "--unit is of the codec recurrent, and"),
+    (["--codec=balle2017", "--train_dir=x", "--train_glob=y", "--lambda=0"], "lambda"),
+    (["--codec=balle2017", "--train_dir=x", "--train_glob=y", "--patch_size=40"], "multiple of 16"),
   ],
 )
 def test_wrong_usage_is_one_line_and_status_2(
@@ -84,6 +91,8 @@ def test_wrong_usage_is_one_line_and_status_2(
     ("{", "experiment.json: is not JSON"),
     ('{"model": {"depth": 3}}', "experiment.json: unknown key 'depth'"),
     ('{"training": {"steps": "many"}}', "experiment.json: steps must be a whole number"),
+    ('{"codec": "jpeg"}', "experiment.json: is of codec 'jpeg'; known: recurrent, balle2017, dpcm"),
+    ('{"codec": "balle2017", "model": {"unit": "gru"}}', "experiment.json: unknown key 'unit'"),
   ],
 )
 def test_bad_experiment_files_are_one_line_and_status_1(
@@ -107,9 +116,27 @@ def test_help_names_every_flag_and_needs_no_tensorflow(tmp_path: pathlib.Path) -
   for name in (
     "train_glob train_records validation_glob train_dir config unit framework width bits "
     "iterations patch_size batch_size steps checkpoint_steps learning_rate optimizer loss "
-    "stochastic_binarizer curriculum ema precision seed distribution init clip_norm"
+    "stochastic_binarizer curriculum ema precision seed distribution init clip_norm codec lambda "
+    "channels enlarged"
   ).split():
     assert f"--{name} " in out, name
+
+
+@pytest.mark.slow
+def test_a_run_of_another_codec_goes_on_without_being_told_which(
+  tmp_path: pathlib.Path, images: str
+) -> None:
+  flags = ("--codec=balle2017", "--channels=4", "--lambda=0.02", "--batch_size=2", images)
+  small = ("--patch_size=32", "--train_dir=run")
+  status, out, err = programs.call(PROGRAM, tmp_path, *flags, *small, "--steps=2")
+  assert (status, err) == (0, "")
+  assert out.startswith("balle2017, channels 4, lambda 0.02: ")
+  status, out, err = programs.call(PROGRAM, tmp_path, "--train_dir=run", "--steps=3")
+  assert (status, err) == (0, "") and "; steps 2 to 3\n" in out
+  message = "was begun with lmbda 0.02 and cannot go on with 0.5"
+  programs.refuses(PROGRAM, tmp_path, message, "--train_dir=run", "--lambda=0.5")
+  message = "is of codec balle2017, and not of recurrent"
+  programs.refuses(PROGRAM, tmp_path, message, "--train_dir=run", "--codec=recurrent")
 
 
 def run_on_terminal(*flags: str) -> tuple[int, str]:

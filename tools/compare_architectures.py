@@ -36,8 +36,8 @@ from compression.evaluation.points import Point, measure
 from compression.evaluation.results import Results, describe_run
 from compression.evaluation.trials import Trial
 from compression.training import console
-from compression.training.tasks.recurrent import config as config_lib
-from compression.training.tasks.recurrent.config import MODEL, Experiment
+from compression.training.experiment import MODEL
+from compression.training.tasks.recurrent.config import Experiment
 
 _TRAIN_GLOB = flags.DEFINE_string("train_glob", None, "a pattern of training photos")
 _IMAGES = flags.DEFINE_string("images", None, "a pattern of other photos, to measure on")
@@ -84,13 +84,13 @@ def _runs(train_glob: str, folder: pathlib.Path) -> list[Run]:
   if _STEPS.value is not None:
     training["steps"] = _STEPS.value
   path = _CONFIG.value
-  shared = Experiment() if path is None else config_lib.load(pathlib.Path(path))
+  shared = Experiment() if path is None else Experiment.load(pathlib.Path(path))
   runs = []
   for unit in _UNITS.value:
     for framework in _FRAMEWORKS.value:
       pair = {"model": {"unit": unit, "framework": framework}, "training": training}
       run = Run(shared.override(pair), folder / f"{unit}-{framework}")
-      config_lib.check_resumable(run.experiment, run.folder)
+      run.experiment.check_resumable(run.folder)
       runs.append(run)
   if not runs:
     raise program.UsageError("no pair is left: --units or --frameworks is empty")

@@ -34,6 +34,19 @@ def keys(config: Any) -> list[str]:
   return [field.name for field in dataclasses.fields(config)]
 
 
+def setting(default: Any, help: str, **limits: Any) -> Any:
+  """A field with what its flag says.
+
+  Limits are `choices`, or `low` and `high`; `flag` is the name of the flag, if it has another one.
+  """
+  return dataclasses.field(default=default, metadata={"help": help, **limits})
+
+
+def flag_name(field: dataclasses.Field) -> str:
+  """The flag of a `setting`."""
+  return str(field.metadata.get("flag", field.name))
+
+
 @dataclasses.dataclass(frozen=True)
 class JsonConfig:
   """Base of the configurations that are saved beside weights; subclasses check their values."""

@@ -20,7 +20,7 @@ from compression.common.errors import ImageError
 from compression.images.photos import read_photo
 
 CACHE_BYTES = 2 * 2**30
-_CANDIDATES = 2
+CANDIDATES = 2
 """Random tiles of which the busiest is taken: a cheap form of the high-entropy set of Toderici et
 al. (CVPR 2017), section 4. Flat tiles teach little."""
 _NAMES_IN_NOTE = 3
@@ -39,8 +39,9 @@ class TileSource:
   """Random tiles of a set of images.
 
   A tile is drawn so: an image, with probability proportional to its area; a place in it; of two
-  such tiles the one with the larger mean difference between neighbouring pixels; in half of the
-  cases its mirror image. All from a counter-based generator with the key (seed, step).
+  such tiles (or as many as `candidates` says) the one with the larger mean difference between
+  neighbouring pixels; in half of the cases its mirror image. All from a counter-based generator
+  with the key (seed, step).
 
   Sizes come from the headers. Files without an image of at least a tile's size are left out, and
   one whose pixels turn out to be damaged is replaced by the next good one of the list. Decoded
@@ -54,6 +55,7 @@ class TileSource:
     seed: 0 to 2^64 - 1.
     cache_bytes: how much memory decoded images may take.
     warn: is told of damaged files, in one line each.
+    candidates: random tiles of which the busiest is taken; 1 for what photos are made of.
 
   Attributes:
     shape, dtype: of the tiles, (p, p, 3) and uint8.
@@ -72,7 +74,9 @@ class TileSource:
     seed: int = 0,
     cache_bytes: int = CACHE_BYTES,
     warn: Callable[[str], None] = warnings.warn,
+    candidates: int = CANDIDATES,
   ):
+    self._candidates = candidates
     self.patch_size = patch_size
     self.shape = (patch_size, patch_size, _DEPTH)
     self.dtype = np.uint8
@@ -119,7 +123,7 @@ class TileSource:
     """
     key = np.array([self.seed, step], np.uint64)
     generator = np.random.Generator(np.random.Philox(key=key))
-    draws = generator.random((self.batch_size, _CANDIDATES, 3))
+    draws = generator.random((self.batch_size, self._candidates, 3))
     mirrored = generator.random(self.batch_size) < 0.5
     # The last end is left out: rounding could reach it.
     images = np.searchsorted(self._ends[:-1], draws[..., 0] * self._ends[-1], side="right")
@@ -128,9 +132,9 @@ class TileSource:
       [
         self._tile(_Place(int(images[row, k]), draws[row, k, 1], draws[row, k, 2]))
         for row in rows
-        for k in range(_CANDIDATES)
+        for k in range(self._candidates)
       ]
-    ).reshape(len(rows), _CANDIDATES, *self.shape)
+    ).reshape(len(rows), self._candidates, *self.shape)
     chosen = tiles[np.arange(len(rows)), busyness(tiles).argmax(axis=1)]
     mirror = mirrored[rows.start : rows.stop, np.newaxis, np.newaxis, np.newaxis]
     return np.where(mirror, chosen[:, :, ::-1], chosen)

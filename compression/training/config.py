@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Collection
 from typing import Any
 
-from compression.common.config import JsonConfig, parse_json
+from compression.common.config import JsonConfig, parse_json, setting
 from compression.common.errors import ConfigError, ModelError
 
 CHECKPOINTS = "checkpoints"
@@ -18,11 +18,6 @@ CHECKPOINTS = "checkpoints"
 
 MAY_CHANGE = frozenset({"steps", "checkpoint_steps", "distribution", "init"})
 """What may differ when a run goes on: how far it goes, on how many devices."""
-
-
-def setting(default: Any, help: str, **limits: Any) -> Any:
-  """A field with what its flag says; limits are `choices`, or `low` and `high`."""
-  return dataclasses.field(default=default, metadata={"help": help, **limits})
 
 
 class CheckedConfig(JsonConfig):

@@ -46,7 +46,7 @@ _INPUT_BITS = 6  # of the 64
 _TABLE_BITS = 8
 _TABLE_LIMIT = 4 << _TABLE_BITS
 _MOST_STEP = 127
-_MAX_HIDDEN = 64
+MAX_HIDDEN = 64
 _SHAPES = ("kernel", "bias", "skip", "output", "offset")
 
 
@@ -80,6 +80,10 @@ class Network:
     arrays: of `export`.
     where: for messages.
 
+  Attributes:
+    hidden: how many hidden units.
+    model_id: what files carry.
+
   Raises:
     ModelError: if they are not.
   """
@@ -95,14 +99,24 @@ class Network:
       for name, shape, kind in zip(_SHAPES, shapes, ("i2", "i4", "i2", "i2", "i4")):
         _check(arrays[f"{name}_{plane}"], shape, kind, f"{where}: {name}_{plane}")
     _check(arrays["tanh"], (2 * _TABLE_LIMIT + 1,), "i2", f"{where}: tanh")
-    if not 1 <= hidden <= _MAX_HIDDEN:
-      raise ModelError(f"{where}: has {hidden} hidden units, and may have {_MAX_HIDDEN}")
+    if not 1 <= hidden <= MAX_HIDDEN:
+      raise ModelError(f"{where}: has {hidden} hidden units, and may have {MAX_HIDDEN}")
+    self.hidden = hidden
     self._arrays = {name: array.astype(np.float64) for name, array in arrays.items()}
     digest = hashlib.sha256()
     for name in sorted(arrays):
       digest.update(f"{name}{arrays[name].shape}\n".encode())
       digest.update(arrays[name].astype(arrays[name].dtype.newbyteorder("<")).tobytes())
     self.model_id = digest.digest()[:MODEL_ID_BYTES]
+
+  def floats(self) -> dict[str, np.ndarray]:
+    """What `export` was given, rounded as there."""
+    units = {"bias": _SUM_BITS, "offset": _SUM_BITS}
+    return {
+      name: array / 2 ** units.get(name.rpartition("_")[0], fixed_point.WEIGHT_BITS)
+      for name, array in self._arrays.items()
+      if name != "tanh"
+    }
 
   def at(self, steps: np.ndarray) -> NetworkAt:
     """The predictor for the steps of the planes."""

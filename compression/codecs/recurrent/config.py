@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from compression.common.config import JsonConfig
+from compression.common.config import JsonConfig, setting
 from compression.common.errors import ConfigError
 
 UNITS = ("lstm", "associative_lstm", "gru", "residual_gru")
@@ -55,14 +55,23 @@ class RecurrentConfig(JsonConfig):
     ConfigError: if a value is not allowed.
   """
 
-  unit: str = "residual_gru"
-  framework: str = "one_shot"
-  width: float = 0.25
-  bits: int = 32
-  iterations: int = MAX_ITERATIONS
+  unit: str = setting(
+    "residual_gru",
+    "the recurrent unit, or the networks of the paper before",
+    choices=(*UNITS, *UNITS_OF_2016),
+  )
+  framework: str = setting("one_shot", "of reconstruction", choices=FRAMEWORKS)
+  width: float = setting(0.25, "scales the depth of the layers; 1 is the paper's")
+  bits: int = setting(32, "of a 16x16 block and iteration")
+  iterations: int = setting(MAX_ITERATIONS, "how many the model has", low=1, high=MAX_ITERATIONS)
   pixel_range: float = 1.0
-  use_bias: bool = False
-  priming: int = 0
+  use_bias: bool = setting(False, "biases in every convolution, as in the paper")
+  priming: int = setting(
+    0,
+    "steps of encoder and decoder before the first code counts, as in Johnston et al. 2018",
+    low=0,
+    high=MAX_PRIMING,
+  )
 
   def __post_init__(self) -> None:
     _check_choice("unit", self.unit, (*UNITS, *UNITS_OF_2016))

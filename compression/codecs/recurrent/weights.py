@@ -14,7 +14,7 @@ from compression.codecs.recurrent.archives import (
   save_weights,
 )
 from compression.codecs.recurrent.network import RecurrentNetwork
-from compression.common.errors import ModelError
+from compression.common.npz import assign
 
 __all__ = [
   "arrays_of",
@@ -59,17 +59,4 @@ def assign_weights(model: RecurrentNetwork, arrays: Mapping[str, np.ndarray], so
   Raises:
     ModelError: names the first array that is missing, unknown or of another shape.
   """
-  variables = named_variables(model)
-  missing = sorted(set(variables) - set(arrays))
-  unknown = sorted(set(arrays) - set(variables))
-  if missing or unknown:
-    what = f"lacks {missing[0]}" if missing else f"has {unknown[0]}, which the model does not"
-    raise ModelError(f"{source}: {what}")
-  for name, variable in variables.items():
-    array = np.asarray(arrays[name])
-    if array.shape != tuple(variable.shape):
-      shape = tuple(variable.shape)
-      raise ModelError(f"{source}: {name} must have shape {shape}. Received: {array.shape}")
-    if array.dtype.kind != "f" or not np.isfinite(array).all():
-      raise ModelError(f"{source}: {name} has values that are not finite numbers")
-    variable.assign(array.astype(np.float32))
+  assign(named_variables(model), arrays, source)

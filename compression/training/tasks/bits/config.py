@@ -14,11 +14,11 @@ import dataclasses
 import pathlib
 from typing import Any, NamedTuple
 
-from compression.common.config import JsonConfig
+from compression.common.config import JsonConfig, setting
 from compression.common.errors import ConfigError, ModelError
 from compression.common.files import atomic_write
 from compression.training import config as config_lib
-from compression.training.config import CheckedConfig, LoopConfig, is_begun, setting
+from compression.training.config import CheckedConfig, LoopConfig, is_begun
 
 RELEASE_EPSILON = 1.0
 EPSILON = 1e-7

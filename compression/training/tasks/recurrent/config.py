@@ -1,37 +1,20 @@
-"""What a run on photos is: the model, and everything that its weights then depend on.
-
-An experiment file holds both, and `train_config.json` in the folder of a run is one:
-
-    {"model": {"unit": "residual_gru", ...}, "training": {"train_glob": "...", ...}}
-
-Nothing here needs TensorFlow.
-"""
+"""What the training of the recurrent network is told. Nothing here needs TensorFlow."""
 
 from __future__ import annotations
 
 import dataclasses
-import pathlib
-from typing import Any
+from typing import Any, ClassVar
 
 from compression.codecs import model_folders
 from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.config import BLOCK, RecurrentConfig
-from compression.common.config import JsonConfig, keys, refuse_unknown
+from compression.common.config import setting
 from compression.common.errors import ConfigError
-from compression.common.files import atomic_write
 from compression.training import config as config_lib
-from compression.training.config import LoopConfig, is_begun, read, refuse_changes, setting
+from compression.training import experiment as experiment_lib
+from compression.training.config import LoopConfig
 from compression.training.tasks.recurrent.curriculum import Curriculum
 from compression.training.terms import Terms
-
-FILE = "train_config.json"
-
-MODEL = "model"
-"""The folder of a run that holds the result so far: a model like the released ones."""
-
-MAY_CHANGE = config_lib.MAY_CHANGE | {"train_glob", "train_records", "validation_glob"}
-"""What may differ when a run goes on: where things are, how far it goes, on how many devices."""
-
 
 PAPER: dict[str, Any] = {
   "loss": "l1",
@@ -148,84 +131,22 @@ class TrainConfig(LoopConfig):
     return self.learning_rate or (1e-2 if self.optimizer == "muon" else 1e-3)
 
 
-_ABOUT = "about"
-
-
 @dataclasses.dataclass(frozen=True)
-class Experiment(JsonConfig):
-  """A model and its training; a new model has biases, without which weak signals are lost."""
+class Experiment(experiment_lib.Experiment):
+  """The recurrent network and its training.
+
+  A new one has biases, without which weak signals are lost.
+  """
+
+  may_change: ClassVar = config_lib.MAY_CHANGE | {
+    "train_glob",
+    "train_records",
+    "validation_glob",
+  }
 
   model: RecurrentConfig = RecurrentConfig(use_bias=True)
   training: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
-  def override(self, values: dict[str, Any]) -> Experiment:
-    """This experiment with other values, {"model": {...}, "training": {...}}; both may be partial.
-
-    A file may also have "about", texts for its readers: of released models the command, what it
-    cost and what came out.
-
-    Raises:
-      ConfigError: on unknown keys and values that are not allowed.
-    """
-    parts: dict[str, Any] = {}
-    refuse_unknown(values, (*keys(self), _ABOUT), "the experiment")
-    for name, part in (("model", self.model), ("training", self.training)):
-      changes = values.get(name, {})
-      refuse_unknown(changes, keys(part), f'"{name}" of the experiment')
-      parts[name] = dataclasses.replace(part, **changes)
-    return Experiment(**parts)
-
   @classmethod
-  def from_dict(cls, values: dict[str, Any]) -> Experiment:
-    return cls().override(values)
-
-  def save(self, folder: pathlib.Path) -> None:
-    """Writes FILE into a folder; raises OutputError if it cannot."""
-    with atomic_write(folder / FILE) as file:
-      file.write(self.to_json().encode())
-
-
-def load(path: pathlib.Path) -> Experiment:
-  """The experiment of a file.
-
-  Raises:
-    ConfigError: if it cannot be read or holds what is not allowed; names the file.
-  """
-  values = read(path)
-  try:
-    return Experiment().override(values)
-  except ConfigError as error:
-    raise ConfigError(f"{path}: {error}") from error
-
-
-def base(folder: pathlib.Path, init: str = "") -> Experiment:
-  """What an experiment file and flags then change.
-
-  Args:
-    folder: of a run. If it has a checkpoint, its experiment: the folder is all that a run needs
-      to go on.
-    init: the model that a new run starts from, whose architecture is then the base; or "".
-
-  Raises:
-    ConfigError: if the folder's experiment is damaged.
-    ModelError: if there is no such model.
-  """
-  if is_begun(folder):
-    return load(folder / FILE)
-  if init:
-    return Experiment(model=folders.read_config(model_folders.find(init)))
-  return Experiment()
-
-
-def check_resumable(wanted: Experiment, folder: pathlib.Path) -> None:
-  """Refuses to go on with other settings than those that the run in `folder` was begun with.
-
-  Raises:
-    ModelError: names the first setting that differs and must not.
-  """
-  if not is_begun(folder):
-    return
-  begun = base(folder)
-  for part in ("model", "training"):
-    old = dataclasses.asdict(getattr(begun, part))
-    refuse_changes(folder, old, dataclasses.asdict(getattr(wanted, part)), MAY_CHANGE)
+  def starting_from(cls, init: str) -> Experiment:
+    return cls(model=folders.read_config(model_folders.find(init)))

@@ -16,11 +16,9 @@ from compression.codecs.recurrent import folders, widening
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.weights import assign_weights, read_weights
-from compression.common.errors import CompressionError, ConfigError
-from compression.datasets import shards
+from compression.common.errors import CompressionError
 from compression.datasets.drawn_tiles import WithDrawnTiles, is_drawn
-from compression.datasets.record_source import RecordSource
-from compression.datasets.tiles import TileSource, find_images
+from compression.datasets.tiles import find_images
 from compression.layers.recurrent_cell import ConvRecurrentCell
 from compression.training import reports
 from compression.training.callbacks import Plan, StepCallback
@@ -28,6 +26,7 @@ from compression.training.console import Console, Say
 from compression.training.pipeline import Source
 from compression.training.schedule import WarmUpCosine, make_optimizer
 from compression.training.tasks.base import Task
+from compression.training.tasks.photos import tiles_of, validation_crops
 from compression.training.tasks.recurrent.config import Experiment, TrainConfig
 from compression.training.tasks.recurrent.curriculum import Curriculum
 from compression.training.tasks.recurrent.rate import RateTerm
@@ -36,7 +35,6 @@ from compression.training.tasks.recurrent.validation import (
   Curve,
   Validate,
   curve_of_files,
-  validation_crops,
 )
 from compression.training.terms import Terms
 
@@ -56,28 +54,12 @@ class RecurrentTask(Task):
   def source(self, warn: Say) -> tuple[Source, str]:
     """Tiles of photos, or tiles that were mined, and drawn ones: uint8 [N, H, W, 3]."""
     config = self.experiment.training
-    photos, content = self._photos(warn)
+    photos, content = tiles_of(config, warn)
     if not config.synthetic:
       return photos, content
     drawn = WithDrawnTiles(photos, config.synthetic, config.seed)
     count = is_drawn(config.batch_size, config.synthetic).sum()
     return drawn, f"{content}, {count} of {config.batch_size} tiles drawn"
-
-  def _photos(self, warn: Say) -> tuple[TileSource | RecordSource, str]:
-    config = self.experiment.training
-    if config.train_records:
-      files = shards.find(config.train_records)
-      tiles = RecordSource(files, config.patch_size, config.batch_size, config.seed, warn)
-      return tiles, f"{tiles.tiles} tiles"
-    if not config.train_glob:
-      raise ConfigError("train_glob must name the training images, or train_records their tiles")
-    paths = find_images(config.train_glob)
-    if not paths:
-      raise ConfigError(f"train_glob matches no file: {config.train_glob}")
-    source = TileSource(paths, config.patch_size, config.batch_size, config.seed, warn=warn)
-    if source.note:
-      warn(source.note)
-    return source, f"{len(source.paths)} images"
 
   def rate(self) -> WarmUpCosine:
     return rate_of(self.experiment)

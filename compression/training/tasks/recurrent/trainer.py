@@ -27,7 +27,7 @@ from compression.codecs.recurrent.network import DecoderState, RecurrentNetwork
 from compression.codecs.recurrent.weights import arrays_of, named_variables
 from compression.common.files import atomic_write
 from compression.training.distortion import MSE, Distortion, decibels
-from compression.training.tasks.recurrent.config import MODEL
+from compression.training.experiment import MODEL
 from compression.training.tasks.recurrent.rate import RateTerm, bits_per_pixel
 from compression.training.tasks.recurrent.rate_model import RateModel
 from compression.training.trainer import Measures, Trainer

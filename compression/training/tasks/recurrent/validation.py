@@ -10,11 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from compression.codecs.recurrent.codec import RecurrentCodec
-from compression.codecs.recurrent.config import BLOCK
 from compression.codecs.recurrent.runner import Runner
-from compression.common.errors import ImageError
 from compression.formats import rnic
-from compression.images.photos import read_photo
 from compression.metrics import CurveError, bd_rate, ms_ssim, psnr
 from compression.metrics.ms_ssim import decibels
 from compression.training.callbacks import Plan, StepCallback
@@ -22,8 +19,6 @@ from compression.training.console import Say
 from compression.training.tasks.recurrent.rate import bits_per_pixel
 
 _SHOWN_ITERATIONS = (1, 2, 4, 8, 16)
-_CROPS = 8
-_CROP_SIDE = 256
 _WHITE = 255
 _MOST_SIMILAR = 1 - 1e-9  # MS-SSIM that has decibels
 
@@ -181,22 +176,3 @@ def image_grid(columns: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
     return np.pad(image, missing, constant_values=_WHITE)
 
   return np.concatenate([np.concatenate([cell(i) for i in column]) for column in columns], axis=1)
-
-
-def validation_crops(paths: Sequence[str], warn: Say) -> list[np.ndarray]:
-  """The centres of the first 8 images that can be read: sides multiples of 16, at most 256."""
-  crops: list[np.ndarray] = []
-  for path in paths:
-    if len(crops) == _CROPS:
-      break
-    try:
-      image = read_photo(path).image
-      height, width = (min(side // BLOCK * BLOCK, _CROP_SIDE) for side in image.shape[:2])
-      if not height or not width:
-        raise ImageError(f"{path}: is smaller than {BLOCK}x{BLOCK} pixels")
-    except ImageError as error:
-      warn(f"{error}; left out of the validation")
-      continue
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    crops.append(np.ascontiguousarray(image[top : top + height, left : left + width]))
-  return crops

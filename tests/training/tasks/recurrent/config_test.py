@@ -13,7 +13,7 @@ from compression.codecs.recurrent import folders
 from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.errors import ConfigError, ModelError
 from compression.training.config import CHECKPOINTS, read
-from compression.training.tasks.recurrent import config as config_lib
+from compression.training.experiment import FILE
 from compression.training.tasks.recurrent.config import Experiment, TrainConfig
 
 _MODELS = pathlib.Path(__file__).resolve().parents[4] / "models"
@@ -83,7 +83,7 @@ def test_override_changes_only_what_it_names() -> None:
 def test_what_is_saved_reads_as_the_same_experiment(tmp_path: pathlib.Path) -> None:
   experiment = Experiment(RecurrentConfig(unit="lstm"), TrainConfig(ema=0, train_glob="a,b"))
   experiment.save(tmp_path)
-  assert Experiment().override(read(tmp_path / config_lib.FILE)) == experiment
+  assert Experiment().override(read(tmp_path / FILE)) == experiment
 
 
 def begin(folder: pathlib.Path, experiment: Experiment) -> None:
@@ -95,9 +95,9 @@ def begin(folder: pathlib.Path, experiment: Experiment) -> None:
 
 def test_a_run_goes_on_with_its_own_experiment(tmp_path: pathlib.Path) -> None:
   experiment = Experiment(RecurrentConfig(unit="lstm", width=0.5), TrainConfig(steps=7))
-  assert config_lib.base(tmp_path) == Experiment()
+  assert Experiment.base(tmp_path) == Experiment()
   begin(tmp_path, experiment)
-  assert config_lib.base(tmp_path, init="residual_gru") == experiment
+  assert Experiment.base(tmp_path, init="residual_gru") == experiment
 
 
 @pytest.mark.parametrize("part", ["model", "training"])
@@ -117,33 +117,33 @@ def test_only_settings_that_leave_the_weights_alone_may_change(
   }  # fmt: skip
   in_decibels = Experiment(training=TrainConfig(loss="log_mse"))
   begin(tmp_path, in_decibels)
-  config_lib.check_resumable(in_decibels, tmp_path)
+  in_decibels.check_resumable(tmp_path)
   for field in dataclasses.fields(getattr(in_decibels, part)):
     changed = in_decibels.override({part: {field.name: others[field.name]}})
-    if field.name in config_lib.MAY_CHANGE:
-      config_lib.check_resumable(changed, tmp_path)
+    if field.name in Experiment.may_change:
+      changed.check_resumable(tmp_path)
     else:
       with pytest.raises(ModelError, match=f"begun with {field.name} "):
-        config_lib.check_resumable(changed, tmp_path)
+        changed.check_resumable(tmp_path)
 
 
 def test_a_run_without_a_checkpoint_may_begin_anew(tmp_path: pathlib.Path) -> None:
   Experiment(training=TrainConfig(seed=1)).save(tmp_path)
-  config_lib.check_resumable(Experiment(training=TrainConfig(seed=2)), tmp_path)
+  Experiment(training=TrainConfig(seed=2)).check_resumable(tmp_path)
 
 
 def test_a_damaged_experiment_of_a_run_is_named(tmp_path: pathlib.Path) -> None:
   begin(tmp_path, Experiment())
-  (tmp_path / config_lib.FILE).write_text(json.dumps({"training": {"seeds": 1}}))
-  with pytest.raises(ConfigError, match=f"{config_lib.FILE}: unknown key 'seeds'"):
-    config_lib.base(tmp_path)
+  (tmp_path / FILE).write_text(json.dumps({"training": {"seeds": 1}}))
+  with pytest.raises(ConfigError, match=f"{FILE}: unknown key 'seeds'"):
+    Experiment.base(tmp_path)
 
 
 def test_the_architecture_is_that_of_the_model_to_start_from() -> None:
   model = model_folders.find()
-  assert config_lib.base(pathlib.Path("none"), model.name).model == folders.read_config(model)
+  assert Experiment.base(pathlib.Path("none"), model.name).model == folders.read_config(model)
   with pytest.raises(ModelError, match="nothing_such"):
-    config_lib.base(pathlib.Path("none"), "nothing_such")
+    Experiment.base(pathlib.Path("none"), "nothing_such")
 
 
 @pytest.mark.parametrize("file", _EXPERIMENTS, ids=lambda file: file.stem)

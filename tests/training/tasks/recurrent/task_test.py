@@ -20,9 +20,10 @@ from compression.datasets.shards import Shards
 from compression.datasets.tile_records import TileRecord
 from compression.training.callbacks import Plan, StepCallback
 from compression.training.console import Console
+from compression.training.experiment import FILE
 from compression.training.loop import train
 from compression.training.muon import Muon
-from compression.training.tasks.recurrent.config import FILE, PAPER, Experiment, TrainConfig
+from compression.training.tasks.recurrent.config import PAPER, Experiment, TrainConfig
 from compression.training.tasks.recurrent.curriculum import Curriculum
 from compression.training.tasks.recurrent.task import (
   RecurrentTask,

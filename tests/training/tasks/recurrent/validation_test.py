@@ -7,7 +7,6 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 from compression.codecs import model_folders
 from compression.codecs.recurrent.codec import RecurrentCodec
@@ -21,7 +20,6 @@ from compression.training.tasks.recurrent.validation import (
   Curve,
   Validate,
   curve_of_files,
-  validation_crops,
 )
 from tests.training.processes import read_events
 
@@ -109,17 +107,3 @@ def test_files_of_a_model_have_the_bytes_of_their_layers(photo: np.ndarray) -> N
   assert curve.bpp[0] * 512 < ends[0] - 20  # without the header
   assert curve.psnr[15] == pytest.approx(psnr(image, codec.decompress(data)), abs=0.05)
   assert (np.diff(curve.ms_ssim) > -0.01).all()
-
-
-def test_crops_are_the_centres_of_what_can_be_read(
-  tmp_path: pathlib.Path, photo: np.ndarray
-) -> None:
-  for number in range(10):
-    Image.fromarray(photo[: 300 + number, :40]).save(tmp_path / f"{number}.png")
-  (tmp_path / "1.png").write_bytes(b"no image")
-  Image.fromarray(photo[:15, :40]).save(tmp_path / "2.png")
-  warnings: list[str] = []
-  paths = sorted(str(path) for path in tmp_path.glob("*.png"))
-  crops = validation_crops(paths, warnings.append)
-  assert len(crops) == 8 and len(warnings) == 2
-  np.testing.assert_array_equal(crops[0], photo[22:278, 4:36])

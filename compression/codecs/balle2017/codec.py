@@ -1,0 +1,170 @@
+"""J. Ballé, V. Laparra, E. P. Simoncelli, "End-to-end Optimized Image Compression" (ICLR 2017).
+
+The first codec by an autoencoder whose bits were trained with its pictures (arXiv:1611.01704):
+
+    x ---- g_a ---- y ---- Q ---- y^ ---- g_s ---- x^        training: y~ = y + U(-1/2, 1/2) for y^
+                           |
+                    q, integers ---- entropy coder ---- bytes
+
+    g_a   9x9, every 4th; GDN; 5x5, every 2nd; GDN; 5x5, every 2nd        N channels each
+    g_s   the mirror image of it, with transposed convolutions and IGDN   (`network.py`)
+    GDN   y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2)                 (`layers/gdn.py`)
+    P     a distribution for each channel by itself                       (`entropy/latents/`)
+
+What is made small is bits + lambda * mean square; each lambda has weights of its own, and is one
+quality of a model. Nothing else steers the rate.
+
+What differs from the paper, and why:
+
+  - P is the smooth prior of the authors' paper of 2018, as in their own later implementation of
+    this one; the piecewise linear densities of 2017 need their ends moved by hand.
+  - Latents are rounded around the median of each channel's distribution, as there.
+  - The coder of q, which adapts to the image by contexts as the paper's CABAC does, is that of
+    `entropy/latents/adaptive.py`: interleaved, so that NumPy decodes a photo in half a second. It
+    takes 10 to 35 % less than P says. Training knows P alone, as in the paper.
+  - The released model has fewer channels (paper: 128 to 256) and a short training: see its card.
+  - Training begins with principal components of photos (`training/tasks/rate_distortion`).
+  - gamma is not symmetric, as in the later implementation.
+  - Images of any size: sides are extended to multiples of 16 by their edges, and cut off again.
+    Large ones go through the transforms in strips, which overlap as far as convolutions reach.
+
+q is the same on every machine. g_s is float32, so that decoders on other machines may differ by 1
+in a pixel.
+
+A file is that of `codecs/qualities.py`, magic "BLS7"; after the id comes what
+`entropy/latents/adaptive.py` makes of q.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from compression.codecs.qualities import QualityCodec
+from compression.codecs.registry import register_models
+from compression.common.npz import assign
+from compression.entropy.latents.adaptive import AdaptiveCoder
+from compression.entropy.latents.tables import LatentTables
+from compression.formats.stepped import SteppedFormat
+
+KIND = "balle2017"
+BLOCK = 16
+"""Pixels along a side of what a place of the latent stands for."""
+
+_PEAK = np.float32(255)
+_TABLES = "prior/"
+_STRIP = 32  # rows of the latent: 512 of pixels
+_REACH_OF_ANALYSIS = 2  # rows of the latent: (9 + 4 * 5 + 8 * 5) / 2 pixels, about, in blocks of 16
+_REACH_OF_SYNTHESIS = 4  # the same, and one more for what convolutions of even strides begin with
+
+
+@register_models(KIND)
+class Balle2017(QualityCodec):
+  """The codec; its setting is the quality, from 1, one of the lambdas of its model."""
+
+  kind = KIND
+  suffix = ".bls"
+  file_format = SteppedFormat(
+    name="balle2017",
+    magic=b"BLS7",
+    version=1,
+    parts=1,
+    bytes_per_pixel=60,
+    granularity=BLOCK,
+  )
+
+  def make_coder(self, arrays: Mapping[str, np.ndarray], where: str) -> Balle2017Coder:
+    """The networks with the weights of a quality."""
+    return Balle2017Coder(arrays, where)
+
+
+class Balle2017Coder:
+  """One quality.
+
+  Args:
+    arrays: of its archive.
+    where: that is, for messages.
+
+  Raises:
+    ModelError: if they do not fit.
+  """
+
+  def __init__(self, arrays: Mapping[str, np.ndarray], where: str):
+    from compression.codecs.balle2017.network import Balle2017Network
+
+    tables = {n[len(_TABLES) :]: a for n, a in arrays.items() if n.startswith(_TABLES)}
+    self._prior = LatentTables(tables, where)
+    self._coder = AdaptiveCoder(self._prior)
+    network = Balle2017Network(self._prior.channels)
+    network.build()
+    trained = {name: array for name, array in arrays.items() if not name.startswith(_TABLES)}
+    assign(network.named_variables(), trained, where)
+    self._network = network
+
+  def encode(self, image: np.ndarray) -> bytes:
+    """x -> q -> bytes."""
+    return self._coder.encode(self._prior.quantize(self.analyse(image)))
+
+  def decode(self, data: bytes, height: int, width: int) -> np.ndarray:
+    """Bytes -> q -> x^; raises FormatError."""
+    q = self._coder.decode(data, -(-height // BLOCK), -(-width // BLOCK))
+    return self.synthesise(self._prior.dequantize(q))[:height, :width]
+
+  def analyse(self, image: np.ndarray) -> np.ndarray:
+    """g_a of an image, uint8 [H, W, 3] -> y, float32 [ceil(H/16), ceil(W/16), N]."""
+    missing = [(0, -side % BLOCK) for side in image.shape[:2]]
+    x = np.pad(image, [*missing, (0, 0)], mode="edge")
+
+    def g_a(part: np.ndarray) -> np.ndarray:
+      return self._network.g_a((part / _PEAK)[np.newaxis])[0].numpy()
+
+    return _in_strips(g_a, x, BLOCK, 1, _REACH_OF_ANALYSIS)
+
+  def synthesise(self, y_hat: np.ndarray) -> np.ndarray:
+    """g_s of float32 [h, w, N] -> x^, uint8 [16 h, 16 w, 3]."""
+
+    def g_s(part: np.ndarray) -> np.ndarray:
+      pixels = self._network.g_s(part[np.newaxis])[0].numpy() * _PEAK
+      return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
+
+    return _in_strips(g_s, y_hat, 1, BLOCK, _REACH_OF_SYNTHESIS)
+
+
+class _Strip(NamedTuple):
+  """Rows of the latent: those that are wanted, and those that they depend on."""
+
+  start: int
+  end: int
+  first: int
+  last: int
+
+
+def _strips(rows: int, reach: int) -> Iterator[_Strip]:
+  for start in range(0, rows, _STRIP):
+    end = min(start + _STRIP, rows)
+    yield _Strip(start, end, max(start - reach, 0), min(end + reach, rows))
+
+
+def _in_strips(
+  transform: Callable[[np.ndarray], np.ndarray],
+  values: np.ndarray,
+  rows_in: int,
+  rows_out: int,
+  reach: int,
+) -> np.ndarray:
+  """What a transform makes of values, strip by strip, so that memory does not grow with the image.
+
+  Args:
+    transform: [a, b, c] -> [d, e, f].
+    values: [rows, ...].
+    rows_in, rows_out: of values and of the result, for a row of the latent.
+    reach: how many rows of the latent another one depends on, up and down.
+  """
+  parts = []
+  for strip in _strips(len(values) // rows_in, reach):
+    made = transform(values[strip.first * rows_in : strip.last * rows_in])
+    begin = strip.start - strip.first
+    parts.append(made[begin * rows_out : (begin + strip.end - strip.start) * rows_out])
+  return np.concatenate(parts)

@@ -1,0 +1,6 @@
+"""Photos -> codecs of one quality each: bits + lambda * distortion is made small.
+
+config.py      what a training is told
+trainer.py     the loss, and the result
+task.py        data, optimizer, validation
+"""

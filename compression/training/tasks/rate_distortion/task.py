@@ -1,0 +1,145 @@
+"""Photos -> a codec of one quality. Beside what every run leaves, its folder has
+
+train_config.json   the experiment
+model/              the result so far, for `compression.load` and the programs
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import pathlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from compression.codecs import model_folders, qualities
+from compression.codecs.balle2017.network import Balle2017Network
+from compression.datasets.drawn_tiles import is_drawn
+from compression.datasets.enlarged_tiles import WithEnlargedTiles
+from compression.datasets.tiles import find_images
+from compression.metrics import ms_ssim, psnr
+from compression.training import reports
+from compression.training.callbacks import Plan, StepCallback
+from compression.training.console import Console, Say
+from compression.training.pipeline import Source
+from compression.training.schedule import WarmUpCosine, make_optimizer
+from compression.training.tasks.base import Task
+from compression.training.tasks.photos import tiles_of, validation_crops
+from compression.training.tasks.rate_distortion import principal
+from compression.training.tasks.rate_distortion.config import RateDistortionExperiment
+from compression.training.tasks.rate_distortion.trainer import RateDistortionTrainer
+
+_NETWORKS: dict[str, Callable[..., tf.keras.Model]] = {"balle2017": Balle2017Network}
+"""The architectures, by their codecs; they take the fields of the experiment's model."""
+
+_PEAK = np.float32(255)
+_START_TILES = 64  # of the first batches, for the first weights
+
+
+class RateDistortionTask(Task):
+  """The training of an experiment."""
+
+  def __init__(self, experiment: RateDistortionExperiment):
+    self.experiment = experiment
+    self.config = experiment.training
+    values = ", ".join(f"{name} {value}" for name, value in experiment.model.to_dict().items())
+    self.title = f"{experiment.codec}, {values}, lambda {experiment.training.lmbda:g}"
+
+  def save(self, folder: pathlib.Path) -> None:
+    self.experiment.save(folder)
+
+  def source(self, warn: Say) -> tuple[Source, str]:
+    """Tiles of photos, some enlarged, or tiles that were mined: uint8 [N, H, W, 3]."""
+    training = self.experiment.training
+    photos, content = tiles_of(training, warn, candidates=1)
+    if not training.enlarged:
+      return photos, content
+    count = is_drawn(training.batch_size, training.enlarged).sum()
+    source = WithEnlargedTiles(photos, training.enlarged)
+    return source, f"{content}, {count} of {training.batch_size} tiles enlarged"
+
+  def rate(self) -> WarmUpCosine:
+    training = self.experiment.training
+    return WarmUpCosine(training.peak_rate, training.steps, constant_share=training.constant_share)
+
+  def make_trainer(self, source: Source, init: str) -> RateDistortionTrainer:
+    """The network with the weights of the model `init`, or those of `principal.py`."""
+    experiment, training = self.experiment, self.experiment.training
+    make = _NETWORKS[experiment.codec]
+    values = experiment.model.to_dict()
+    trainer = RateDistortionTrainer(experiment, lambda dtype: make(**values, dtype=dtype))
+    if init:
+      model = model_folders.find(init)
+      config = qualities.read_config(model, experiment.codec)
+      distances = [abs(math.log(each / training.lmbda)) for each in config.lambdas]
+      quality = qualities.read_quality(model, config, int(np.argmin(distances)) + 1)
+      trainer.start_from(quality.arrays, init)
+    elif isinstance(trainer.network, Balle2017Network):
+      batches = -(-_START_TILES // source.batch_size)
+      tiles = np.concatenate([source.batch(step) for step in range(batches)])
+      principal.start(trainer.network, tiles[:_START_TILES], training.lmbda)
+      trainer.start_from(trainer.weights_now(), "principal components")
+    matrices = [int("kernel" in v.name) for v in trainer.network.trainable_variables]
+    trainer.prepare(
+      make_optimizer(
+        training.optimizer, self.rate(), training.epsilon, training.clip_norm, matrices
+      )
+    )
+    return trainer
+
+  def validation(
+    self, plan: Plan, folder: pathlib.Path, console: Console
+  ) -> Sequence[StepCallback]:
+    pattern = self.experiment.training.validation_glob
+    if not pattern:
+      return []
+    crops = validation_crops(find_images(pattern), console.warn)
+    return [Validate(plan, crops, reports.make_writer(folder, "validation"), console.say)]
+
+
+class Validate(StepCallback):
+  """Measures the average of the weights at checkpoints, on rounded latents and pixels.
+
+  Args:
+    plan: when.
+    images: uint8 [H, W, 3] each, sides multiples of 16.
+    writer: of TensorBoard.
+    say: takes a line.
+  """
+
+  def __init__(
+    self,
+    plan: Plan,
+    images: Sequence[np.ndarray],
+    writer: tf.summary.SummaryWriter,
+    say: Say,
+  ):
+    super().__init__(plan)
+    self._images = list(images)
+    self._writer, self._say = writer, say
+
+  def after_step(self, step: int) -> None:
+    if self.plan.is_checkpoint(step) and self._images:
+      means = np.mean([self._of(image) for image in self._images], axis=0)
+      scalars = dict(zip(("bpp", "psnr", "ms_ssim"), map(float, means)))
+      with self._writer.as_default(step=step):
+        for name, value in scalars.items():
+          tf.summary.scalar(name, value)
+      self._writer.flush()
+      text = "bpp {:.4f}  PSNR {:.2f}  MS-SSIM {:.4f}".format(*means)
+      self._say(f"step {step}/{self.plan.steps}  validation {text}")
+
+  def _of(self, image: np.ndarray) -> tuple[float, float, float]:
+    """Bits per pixel by the prior, PSNR and MS-SSIM."""
+    x_hat, bits = self._coded(tf.constant(image[np.newaxis] / _PEAK))
+    pixels = np.rint(np.clip(x_hat[0].numpy(), 0, 1) * _PEAK).astype(np.uint8)
+    bpp = float(bits[0]) / (image.shape[0] * image.shape[1])
+    return bpp, float(psnr(image, pixels)), float(ms_ssim(image, pixels))
+
+  @functools.cached_property
+  def _coded(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """x -> x^ and bits, with rounding in the place of noise."""
+    network = self.model.averaged
+    return tf.function(network.rounded, reduce_retracing=True)

@@ -1,0 +1,132 @@
+"""The training of a network of one quality as a Keras model.
+
+What is made small is R + lambda D of Ballé, Laparra, Simoncelli (ICLR 2017), equation 3:
+
+    R    bits of the latents by the prior, with noise in the place of rounding, for each pixel
+    D    mean square of x - x^, with pixels in 0..255
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from compression.codecs import qualities
+from compression.codecs.qualities import Quality
+from compression.common import npz
+from compression.entropy.latents import tables
+from compression.training.experiment import MODEL
+from compression.training.tasks.rate_distortion.config import RateDistortionExperiment
+from compression.training.trainer import Measures, Trainer
+
+_PEAK = 255.0
+_PRIOR = "training/prior/"
+_TABLES = "prior/"
+_REPLICAS = 2**16  # below: seeds of noise are step * this + replica
+
+
+class Network(Protocol):
+  """What such a network has beside Keras' own: see `codecs/balle2017/network.py`."""
+
+  def named_variables(self) -> dict[str, tf.Variable]:
+    """By their names in archives; those of the prior begin with "training/prior/"."""
+
+  def noise_shape(self, shape: tf.Tensor) -> list[Any]:
+    """Of the noise that `call` takes with images of a shape."""
+
+
+class Means(NamedTuple):
+  """What a batch gave: bits per pixel, and the mean square of pixels in 0..255."""
+
+  bpp: tf.Tensor
+  square: tf.Tensor
+
+
+class RateDistortionTrainer(Trainer):
+  """Trains a network with Keras' `fit`.
+
+  Args:
+    experiment: its `lmbda` weighs D; its seed is that of the noise, with the step.
+    make: makes the network; once for what is trained and once for its average, in float32.
+
+  Call arguments:
+    inputs: images uint8 [N, H, W, 3]; H and W multiples of 16.
+  """
+
+  def __init__(
+    self, experiment: RateDistortionExperiment, make: Callable[[str], tf.keras.Model], **kwargs: Any
+  ):
+    network, averaged = make(experiment.training.precision), make("float32")
+    for each in (network, averaged):
+      each.build(None)
+    super().__init__(network, averaged, experiment.training.ema, **kwargs)
+    self.experiment = experiment
+    self.means = Means(tf.keras.metrics.Mean("bpp"), tf.keras.metrics.Mean("square"))
+
+  def start_from(self, arrays: Mapping[str, np.ndarray], source: str) -> None:
+    """Takes the weights of a model's quality; raises ModelError if they do not fit."""
+    arrays = trained(arrays)
+    for network in (self.network, self.averaged):
+      npz.assign(network.named_variables(), arrays, source)
+
+  def weights_now(self) -> dict[str, np.ndarray]:
+    """What is trained, without its average."""
+    return {n: variable.numpy() for n, variable in self.network.named_variables().items()}
+
+  def measure(self, batch: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    x = tf.cast(batch, tf.float32) / _PEAK
+    context = tf.distribute.get_replica_context()
+    replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
+    step = tf.cast(self.optimizer.iterations, tf.int64)
+    # Noise follows from the step: a run that was cut off draws what it would have drawn.
+    seed = tf.stack([tf.constant(self.experiment.training.seed, tf.int64), step * _REPLICAS])
+    seed += tf.stack([tf.zeros_like(replica), replica])
+    noise = tf.random.stateless_uniform(self.network.noise_shape(tf.shape(x)), seed, -0.5, 0.5)
+    coded = self.network(x, noise)
+    pixels = tf.cast(tf.shape(x)[1] * tf.shape(x)[2], tf.float32)
+    bpp = tf.reduce_mean(coded.bits) / pixels
+    square = tf.reduce_mean(tf.square(coded.x_hat - x)) * _PEAK**2
+    return bpp + self.experiment.training.lmbda * square, Means(bpp, square)
+
+  def note(self, measured: Any) -> None:
+    for metric, value in zip(self.means, measured):
+      metric.update_state(value)
+
+  def measures(self) -> Measures:
+    """Loss, estimated bits per pixel, and the PSNR of the mean square over the batches."""
+    bpp, square = (float(metric.result().numpy()) for metric in self.means)
+    loss = bpp + self.experiment.training.lmbda * square
+    psnr = decibels(square)
+    scalars = {"loss": loss, "bpp": bpp, "psnr": psnr}
+    return Measures(loss, f"loss {loss:.4f}  bpp {bpp:.4f}  PSNR {psnr:.2f}", scalars)
+
+  def names(self, network: tf.keras.Model) -> dict[str, tf.Variable]:
+    return network.named_variables()
+
+  def arrays(self) -> dict[str, np.ndarray]:
+    """The average, and the integers of its prior: what a model's folder holds."""
+    named = self.averaged.named_variables()
+    arrays = {name: variable.numpy() for name, variable in named.items()}
+    of_prior = {n[len(_PRIOR) :]: a for n, a in arrays.items() if n.startswith(_PRIOR)}
+    made = {_TABLES + name: array for name, array in tables.export(of_prior).items()}
+    return {**arrays, **made}
+
+  def export(self, folder: pathlib.Path) -> None:
+    """Writes the average as `folder`/model, a model of one quality."""
+    experiment = self.experiment
+    quality = Quality(experiment.training.lmbda, self.arrays())
+    qualities.save(folder / MODEL, experiment.codec, experiment.model.to_dict(), [quality])
+
+
+def trained(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """Those of a quality that are weights: without the integers of the prior."""
+  return {name: array for name, array in arrays.items() if not name.startswith(_TABLES)}
+
+
+def decibels(square: float) -> float:
+  """PSNR of a mean square of pixels in 0..255."""
+  return float(10 * np.log10(_PEAK**2 / max(square, float(np.finfo(np.float32).tiny))))
