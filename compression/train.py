@@ -91,7 +91,7 @@ def _define_flag(name: str, of_codecs: dict[str, dataclasses.Field]) -> flags.Fl
   if isinstance(first, (int, float)):
     lows: list[Any] = [field.metadata.get("low") for field in fields]
     highs: list[Any] = [field.metadata.get("high") for field in fields]
-    bounds = {
+    bounds: dict[str, Any] = {
       "lower_bound": None if None in lows else min(lows),
       "upper_bound": None if None in highs else max(highs),
     }
