@@ -49,6 +49,8 @@ def test_the_folder_has_all_that_a_server_needs(
   assert sorted(path.name for path in (folder / "model").iterdir()) == [
     "decoder.json",
     "decoder.tflite",
+    "encoder.json",
+    "encoder.tflite",
     "entropy_coder",
   ]
   assert (folder / "model/entropy_coder/weights.npz").is_file()
@@ -91,7 +93,8 @@ def test_the_network_takes_the_size_that_is_written_into_it(
 def test_an_iteration_looks_no_further_than_it_is_said_to(unit: str) -> None:
   codec = small_codec(unit=unit)
   step = tflite.DecoderStep(codec)
-  reach = web.reach(step, codec.config.bits)
+  given = litert.State("bits", 16, codec.config.bits)
+  reach = web.reach(step.decode_step, given, step.states)
   assert reach in (2, 3)
   side = 2 * reach + 3
   rng = np.random.default_rng(6)

@@ -112,6 +112,33 @@ def test_the_range_decoder_reads_any_bytes_as_python_does() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+def test_the_range_encoder_writes_the_bytes_of_python() -> None:
+  """Also where what was written must be added to, and where it ends early."""
+  rng = np.random.default_rng(5)
+  zeros = np.concatenate([[1, 2, 2**16 - 1, 2**16 - 2, 2**15], rng.integers(1, 2**16, 300)])
+  lookup = range_coder.make_lookup(zeros)
+  tasks = []
+  for count in [0, 1, 2, 3, 17, 1000] + [int(n) for n in rng.integers(1, 120, 3000)]:
+    few = rng.random() < 0.5
+    indexes = rng.integers(0, 5 if few else len(zeros), count, np.int32)
+    likely = (zeros[indexes] < 2**15).astype(np.int32)  # long runs of carries need likely bits
+    bits = np.where(rng.random(count) < 0.8, likely, rng.integers(0, 2, count)).astype(np.int32)
+    tasks.append((indexes, bits))
+  found = node.run(
+    """
+    const {RangeEncoder} = await load("range_encoder.js");
+    answer(value.map(([zeros, bits]) => {
+      const encoder = new RangeEncoder();
+      for (const [index, bit] of bits.entries()) encoder.add(bit, zeros[index]);
+      return Buffer.from(encoder.finish()).toString("hex");
+    }));
+    """,
+    [(zeros[indexes].tolist(), bits.tolist()) for indexes, bits in tasks],
+  )
+  for (indexes, bits), payload in zip(tasks, found):
+    assert bytes.fromhex(payload) == range_coder.encode(lookup, indexes, bits)
+
+
 def test_products_are_exact_at_the_limits_of_16_bits() -> None:
   most = 2**15 - 1
   rng = np.random.default_rng(4)
