@@ -21,6 +21,7 @@ const original = /** @type {HTMLImageElement} */ (element("original-image"));
 /** By iteration. @type {Map<number, PictureMessage>} */
 let kept = new Map();
 let name = "";
+/** Ends what is going on. */
 let stop = () => {};
 /** Whether the slider follows what comes: until the user moves it. */
 let follows = true;
@@ -59,6 +60,21 @@ function begin(called) {
   element("viewer").hidden = true;
   element("iterations").replaceChildren();
   element("wrong").textContent = "";
+  element("stop").hidden = false;
+}
+
+/** @param {string} words what is to say when nothing more comes */
+function finish(words) {
+  say(words);
+  const button = element("stop");
+  const hasFocus = document.activeElement === button;
+  button.hidden = true;
+  if (hasFocus) slider.focus(); // not nowhere
+}
+
+/** @param {number} iterations */
+function counted(iterations) {
+  return `${iterations} ${iterations === 1 ? "iteration" : "iterations"}`;
 }
 
 /**
@@ -77,11 +93,11 @@ function handlers(first = () => {}) {
       say(`${name}: iteration ${picture.iteration} of ${picture.layers}`);
     },
     end(iterations, damage) {
-      say(`${name}: ${iterations} ${iterations === 1 ? "iteration" : "iterations"}, done`);
+      finish(`${name}: ${counted(iterations)}, done`);
       if (damage !== null) element("wrong").textContent = `${name}: ${damage}`;
     },
     error(message) {
-      say("");
+      finish("");
       element("wrong").textContent = message.startsWith(name) ? message : `${name}: ${message}`;
     },
   };
@@ -126,7 +142,7 @@ function show() {
   const facts = `${iteration} of ${layers}, ${bytes} bytes`;
   element("facts").textContent = facts;
   slider.setAttribute("aria-valuetext", `iteration ${facts}`);
-  canvas.setAttribute("aria-label", `${name} after ${iteration} ${iteration === 1 ? "iteration" : "iterations"}`);
+  canvas.setAttribute("aria-label", `${name} after ${counted(iteration)}`);
   offer(picture);
   const decibels = psnr(picture);
   element("caption").textContent =
@@ -188,6 +204,7 @@ function openAddress(address) {
   }
   if (url.origin !== location.origin) {
     stop();
+    finish("");
     element("wrong").textContent = `${address}: is elsewhere; this page asks its own server only`;
     return;
   }
@@ -209,6 +226,10 @@ function isPhoto({type}) {
   return type.startsWith("image/");
 }
 
+element("stop").addEventListener("click", () => {
+  stop();
+  finish(`${name}: stopped after ${counted(element("iterations").children.length)}`);
+});
 slider.addEventListener("input", () => {
   follows = slider.value === slider.max;
   show();

@@ -11,6 +11,12 @@
         runtime/                LiteRT.js (`web_files.py`)
 
 The page asks no other server for anything.
+
+Measured in Chromium with `mobile`, 512 x 512 pixels and 8 iterations, on two processors that others
+used too. Decoding takes 1.9 times as long as in Python (float32 there) with the weights of
+`--precision=int8`, and 3.7 times with `float16`. Compressing takes 21 s a megapixel, of one
+processor: 1.6 times what decoding takes. The same file from Python is up to 0.5% smaller at 16
+iterations, and up to 0.05 dB better.
 """
 
 from __future__ import annotations

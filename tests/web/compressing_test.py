@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import shutil
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,11 @@ import pytest
 from PIL import Image
 
 from compression import load
+from compression.codecs.recurrent import tiling
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.exporting import DYNAMIC, WEB_FOLDER, web, web_player
 from compression.formats import rnic
-from tests.exporting.examples import encoded
+from tests.exporting.examples import WIDTH, encoded
 from tests.near import assert_near_pixels
 from tests.reporting import browser
 from tests.web.browsers import needs_browser, needs_runtime
@@ -79,6 +82,31 @@ def test_photos_become_upright_and_opaque_as_in_python(
     page.find_element(By.ID, "photo-file").send_keys(str(tmp_path / name))
     wait(lambda: f"{name}:" in text(page, "status") and "done" in text(page, "status"))  # noqa: B023
     assert download(page, tmp_path) == data
+
+
+def test_large_photos_are_cut_into_tiles_as_the_decoder_sees_them(
+  site: Site, driver: Any, tmp_path: pathlib.Path
+) -> None:
+  folder = tmp_path / "web"
+  shutil.copytree(site.folder / WEB_FOLDER, folder)
+  description = folder / "model/encoder.json"
+  values = json.loads(description.read_text())
+  assert values["tiling"] == {
+    "pixels": tiling.untiled_pixels(WIDTH),
+    **tiling.largest_tiles(WIDTH)._asdict(),
+  }
+  values["tiling"] = {"pixels": 70 * 90, "tile": 2, "halo": 1}  # the last blocks reach further
+  description.write_text(json.dumps(values))
+  with web_player.serving(folder, {}) as port:
+    driver.get(f"http://127.0.0.1:{port}/index.html")
+    driver.find_element(By.ID, "photo-file").send_keys(str(site.folder / "photo.png"))
+    wait_for_end(driver)
+    data = download(driver, tmp_path)
+    picture = shown(driver, driver.find_element(By.ID, "picture"))
+  driver.get_log("performance")  # of another server
+  header = rnic.read_header(data)
+  assert (header.tile, header.halo) == (2, 1)
+  assert_near_pixels(picture, site.codec.decompress(data))
 
 
 @pytest.mark.slow

@@ -93,6 +93,22 @@ def test_the_slider_stays_where_the_user_put_it(site: Site, open_page: Any) -> N
   assert slider.get_attribute("value") == "2"  # of another file it follows again
 
 
+def test_what_goes_on_can_be_stopped(site: Site, open_page: Any) -> None:
+  page = open_page("index.html")
+  button = page.find_element(By.ID, "stop")
+  assert not button.is_displayed()
+  page.find_element(By.ID, "src").send_keys("/files/photo.rnic")
+  page.execute_script(
+    "document.querySelector('form button').click();"
+    "const stop = document.getElementById('stop'); stop.focus(); stop.click();"
+  )
+  assert text(page, "status") == "/files/photo.rnic: stopped after 0 iterations"
+  assert not button.is_displayed()
+  page.find_element(By.CSS_SELECTOR, "form button").click()
+  wait(lambda: "4 iterations, done" in text(page, "status"))
+  assert not button.is_displayed()
+
+
 @pytest.mark.parametrize(
   ("address", "words"),
   [
