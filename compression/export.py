@@ -25,7 +25,15 @@ from compression.codecs import model_folders
 from compression.codecs.recurrent import litert
 from compression.common import files, program
 from compression.common.errors import ConfigError
-from compression.exporting import EXPORTED, INT8, TFLITE_FOLDER, VARIANTS, WEB_VARIANTS, web_files
+from compression.exporting import (
+  DYNAMIC,
+  EXPORTED,
+  INT8,
+  TFLITE_FOLDER,
+  VARIANTS,
+  WEB_VARIANTS,
+  web_files,
+)
 
 if TYPE_CHECKING:
   import numpy as np
@@ -55,7 +63,7 @@ _VARIANTS = flags.DEFINE_list(
   "variants",
   None,
   "of TFLite files, some of float32,float16,dynamic,int8; int8 needs --photos. Of web, one"
-  " of float16,dynamic,float32",
+  " of float16,dynamic,float32: float16, or dynamic where the model has a decoder in int8",
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace an export that exists")
 
@@ -135,7 +143,10 @@ def _chosen_variants(photos: list[str]) -> list[str]:
 
 
 def _chosen_web_variant() -> str:
-  names = list(WEB_VARIANTS[:1] if _VARIANTS.value is None else _VARIANTS.value)
+  if _VARIANTS.value is None:
+    has_own = litert.stands_in(model_folders.find(_MODEL.value).folder)
+    return DYNAMIC if has_own else WEB_VARIANTS[0]
+  names = list(_VARIANTS.value)
   if len(names) != 1 or names[0] not in WEB_VARIANTS:
     known = ", ".join(WEB_VARIANTS)
     raise program.UsageError(f"--format={_WEB} takes one of the --variants {known}")

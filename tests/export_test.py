@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import compression
-from compression.exporting import VARIANTS, web_files
+from compression.exporting import VARIANTS, web, web_files
 from tests import programs
 from tests.exporting.examples import save_small_model
 
@@ -99,6 +99,21 @@ def test_int8_goes_into_the_folder_of_the_model(
   assert (status, err) == (0, "")
   (tmp_path / "own/int8/notes").touch()
   _fails(tmp_path, "int8: holds notes, and so is not", *flags, "--photos=a.png", "--overwrite")
+
+
+@pytest.mark.parametrize("has_int8", [False, True])
+def test_a_page_decodes_in_int8_where_the_model_can(
+  tmp_path: pathlib.Path, model: pathlib.Path, monkeypatch: pytest.MonkeyPatch, has_int8: bool
+) -> None:
+  shutil.copytree(model, tmp_path / "own")
+  if has_int8:
+    (tmp_path / "own/int8").mkdir()
+    (tmp_path / "own/int8/decoder.json").touch()
+  monkeypatch.setattr(web_files, "runtime", dict)
+  variants = []
+  monkeypatch.setattr(web, "export", lambda codec, folder, variant: variants.append(variant))
+  assert _export(tmp_path, "--model=own", "--format=web", "--export_dir=export")[0] == 0
+  assert variants == ["dynamic" if has_int8 else "float16"]
 
 
 def test_what_is_wrong_is_one_line(tmp_path: pathlib.Path, model: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-/** The decoder for scripts of a page: all work is done in workers, which all files share. */
+/** The codec for scripts of a page: all work is done in workers, which all files share. */
 
 /**
  * An image of a file.
@@ -11,6 +11,7 @@
  * @property {number} bytes of the file up to it
  * @property {number} seconds since it was asked for
  * @property {Uint8ClampedArray<ArrayBuffer>} pixels RGBA
+ * @property {Uint8Array<ArrayBuffer>} [file] of a photo that is encoded: up to this iteration
  */
 
 /**
@@ -38,10 +39,31 @@ const handlers = new Map();
  * @returns {() => void} stops it
  */
 export function decode(source, tell, iterations) {
+  const address = source instanceof Blob ? source : new URL(source, document.baseURI).href;
+  return ask({source: address, iterations}, tell);
+}
+
+/**
+ * Encodes a photo.
+ *
+ * @param {Blob} photo a file of any kind that the browser shows
+ * @param {Handlers} tell
+ * @param {number} [iterations] no more than so many
+ * @returns {() => void} stops it
+ */
+export function encode(photo, tell, iterations) {
+  return ask({photo, iterations}, tell);
+}
+
+/**
+ * @param {object} job
+ * @param {Handlers} tell
+ * @returns {() => void} stops it
+ */
+function ask(job, tell) {
   const id = ++last;
   handlers.set(id, tell);
-  const address = source instanceof Blob ? source : new URL(source, document.baseURI).href;
-  start().postMessage({id, source: address, iterations});
+  start().postMessage({id, ...job});
   return () => {
     if (handlers.delete(id)) worker?.postMessage({cancel: id});
   };
@@ -49,7 +71,7 @@ export function decode(source, tell, iterations) {
 
 function start() {
   if (worker === null) {
-    worker = new Worker(new URL("./decode_worker.js", import.meta.url), {type: "module"});
+    worker = new Worker(new URL("./codec_worker.js", import.meta.url), {type: "module"});
     worker.onmessage = ({data}) => {
       const tell = handlers.get(data.id);
       if (tell === undefined) return;
@@ -65,7 +87,7 @@ function start() {
       worker = null;
       const waiting = [...handlers.values()];
       handlers.clear();
-      for (const tell of waiting) tell.error(`the decoder cannot be loaded: ${event.message ?? ""}`);
+      for (const tell of waiting) tell.error(`the codec cannot be loaded: ${event.message ?? ""}`);
     };
   }
   return worker;

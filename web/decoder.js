@@ -6,11 +6,11 @@
 
 import {LearnedCoder, PackedBits} from "./entropy.js";
 import {FormatError, ModelError} from "./errors.js";
-import {memoryOf, Picture} from "./picture.js";
+import {MAX_MEMORY_BYTES, memoryOf, Picture} from "./picture.js";
 import {LayerReader} from "./rnic.js";
 
 /** @typedef {import("./picture.js").Description} Description */
-/** @typedef {import("./picture.js").Run} Run */
+/** @typedef {import("./region.js").Run} Run */
 /** @typedef {import("./rnic.js").Header} Header */
 
 /**
@@ -33,7 +33,6 @@ import {LayerReader} from "./rnic.js";
  * @property {Uint8ClampedArray<ArrayBuffer>} pixels RGBA [height, width]; the next one's, too
  */
 
-const MAX_MEMORY_BYTES = 4 * 2 ** 30;
 const MAX_AHEAD = 2; // layers whose bits wait for the networks
 
 /**

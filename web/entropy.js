@@ -5,6 +5,7 @@
 
 import {FormatError, ModelError} from "./errors.js";
 import {IntegerNetwork, LayerDecoder} from "./integer_network.js";
+import {LayerEncoder} from "./layer_encoder.js";
 import {readNpz} from "./npz.js";
 import {RangeDecoder} from "./range_decoder.js";
 
@@ -19,8 +20,16 @@ const TOTAL = 2 ** 16;
  *   [blocks high, blocks wide, bits]
  */
 
+/**
+ * Encodes layer after layer of one image.
+ *
+ * @typedef {(bits: Int8Array) => Uint8Array} EncodeLayer gives the payload of the next layer
+ */
+
 /** The bits as they are, eight to a byte. */
 export class PackedBits {
+  id = 0;
+  layers = Infinity;
   tablesId = 0;
   bytesOfPlace = 0;
 
@@ -40,6 +49,17 @@ export class PackedBits {
       );
     };
   }
+
+  /** @returns {EncodeLayer} */
+  startEncoding() {
+    return (bits) => {
+      const payload = new Uint8Array(Math.ceil(bits.length / 8));
+      for (let index = 0; index < bits.length; index++) {
+        if (bits[index] > 0) payload[index >> 3] |= 0x80 >> (index & 7);
+      }
+      return payload;
+    };
+  }
 }
 
 /** A probability model in exact integers, and a range decoder. */
@@ -52,6 +72,9 @@ export class LearnedCoder {
     this.network = network;
     this.tablesId = tablesId;
     this.bytesOfPlace = network.bytesOfPlace;
+    this.id = 1;
+    /** The most that an image has. */
+    this.layers = network.config.layer_count;
   }
 
   /**
@@ -78,6 +101,15 @@ export class LearnedCoder {
       }
       return decoder.next(new RangeDecoder(payload));
     };
+  }
+
+  /**
+   * @param {Header} header
+   * @returns {EncodeLayer}
+   */
+  startEncoding({blocksHigh, blocksWide}) {
+    const encoder = new LayerEncoder(this.network, blocksHigh, blocksWide);
+    return (bits) => encoder.next(bits);
   }
 }
 

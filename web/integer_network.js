@@ -15,7 +15,7 @@ import {interlacedSteps, wavefrontSteps} from "./orders.js";
 /** @typedef {import("./orders.js").Step} Step */
 /** @typedef {import("./kernel_set.js").Config} Config */
 /** @typedef {import("./kernels.js").Matrix} Matrix */
-/** @typedef {import("./range_decoder.js").RangeDecoder} RangeDecoder */
+/** @typedef {Pick<import("./range_decoder.js").RangeDecoder, "bit">} Reader */
 
 /** Depths at places, with zeros around them. */
 class Padded {
@@ -63,7 +63,7 @@ export class LayerDecoder {
   /**
    * The bits of the next layer.
    *
-   * @param {RangeDecoder} reader
+   * @param {Reader} reader
    * @returns {Int8Array} [height, width, D], -1 and 1
    */
   next(reader) {
@@ -118,6 +118,19 @@ export class IntegerNetwork {
   }
 
   /**
+   * The order of a layer.
+   *
+   * @param {number} layer
+   * @param {number} height
+   * @param {number} width
+   * @returns {Generator<Step>}
+   */
+  steps(layer, height, width) {
+    const lead = (this.config.context + 1) / 2;
+    return this.#setOf(layer).isRaster ? wavefrontSteps(height, width, lead) : interlacedSteps(height, width);
+  }
+
+  /**
    * s_{k+1}, activations.
    *
    * @param {number} layer k
@@ -156,7 +169,7 @@ export class IntegerNetwork {
    *
    * @param {number} layer k
    * @param {number[]} size
-   * @param {RangeDecoder} reader
+   * @param {Reader} reader
    * @param {Padded | null} state s_k
    * @returns {Padded} as -ONE and ONE
    */
@@ -167,9 +180,8 @@ export class IntegerNetwork {
     const biases = this.biases[layer];
     const known = new Padded(height, width, depth, reach);
     const context = this.#context(set, [height, width], state, biases.hidden);
-    const steps = set.isRaster ? wavefrontSteps(height, width, reach + 1) : interlacedSteps(height, width);
     const perPlace = this.config.group_hidden + depth;
-    for (const step of steps) {
+    for (const step of this.steps(layer, height, width)) {
       const count = step.rows.length;
       const sums = new Float64Array(count * perPlace);
       this.#fromNeighbours(set, known, step, context, hidden, width, biases.logits, sums);

@@ -6,7 +6,7 @@ import {interlacedTaps, rasterTaps} from "./orders.js";
 /** @typedef {import("./kernels.js").Kernels} Kernels */
 /** @typedef {import("./kernels.js").Matrix} Matrix */
 /** @typedef {import("./orders.js").Tap} Tap */
-/** @typedef {import("./range_decoder.js").RangeDecoder} RangeDecoder */
+/** @typedef {Pick<import("./range_decoder.js").RangeDecoder, "bit">} Reader */
 
 /**
  * As `InterlacedConfig` in Python.
@@ -81,7 +81,7 @@ export class KernelSet {
    *
    * @param {number} count places
    * @param {Float64Array} sums [places, group_hidden + D]
-   * @param {RangeDecoder} reader
+   * @param {Reader} reader
    * @param {Float64Array} probabilities
    * @returns {Int16Array} [places, D], -ONE and ONE
    */

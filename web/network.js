@@ -1,10 +1,11 @@
-/** One iteration of the decoder, by LiteRT.js. */
+/** One iteration of the decoder or of the encoder, by LiteRT.js. */
 
 import {loadAndCompile, loadLiteRt, Tensor} from "./runtime/litert.js";
+import {BLOCK_SIDE} from "./rnic.js";
 
-/** @typedef {import("./picture.js").Description} Description */
-/** @typedef {import("./picture.js").Task} Task */
-/** @typedef {import("./picture.js").Result} Result */
+/** @typedef {import("./region.js").NetworkDescription} NetworkDescription */
+/** @typedef {import("./region.js").Task} Task */
+/** @typedef {import("./region.js").Result} Result */
 
 const MAX_COMPILED = 2; // sizes of windows that are kept ready
 
@@ -32,8 +33,8 @@ export class Network {
   #description;
 
   /**
-   * @param {Uint8Array<ArrayBuffer>} model decoder.tflite
-   * @param {Description} description
+   * @param {Uint8Array<ArrayBuffer>} model decoder.tflite or encoder.tflite
+   * @param {NetworkDescription} description
    */
   constructor(model, description) {
     this.#model = model;
@@ -44,20 +45,22 @@ export class Network {
    * @param {Task} task
    * @returns {Promise<Result>}
    */
-  async run({high, wide, bits, states}) {
+  async run({high, wide, input: given, states}) {
     const compiled = await this.#compile(high, wide);
-    const {bits: depth, states: kinds} = this.#description;
+    const {input, output, states: kinds} = this.#description;
+    const floats = given instanceof Float32Array ? given : Float32Array.from(given);
     /** @type {Record<string, Tensor>} */
-    const inputs = {bits: new Tensor(Float32Array.from(bits), [1, high, wide, depth])};
-    for (const [index, {name, stride, depth: own}] of kinds.entries()) {
-      const scale = 16 / stride;
-      inputs[name] = new Tensor(states[index], [1, high * scale, wide * scale, own]);
+    const inputs = {};
+    for (const [index, {name, stride, depth}] of [input, ...kinds].entries()) {
+      const scale = BLOCK_SIDE / stride;
+      const values = index ? states[index - 1] : floats;
+      inputs[name] = new Tensor(values, [1, high * scale, wide * scale, depth]);
     }
     const outputs = await compiled.run(inputs);
-    const image = outputs.image.toTypedArray();
+    const found = outputs[output].toTypedArray();
     const after = kinds.map(({name}) => outputs[name].toTypedArray());
     for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor.delete();
-    return {image, states: after};
+    return {output: found, states: after};
   }
 
   /**

@@ -15,7 +15,7 @@ addEventListener("message", async ({data}) => {
       return;
     }
     const result = await (await network).run(data.task);
-    const arrays = [result.image, ...result.states];
+    const arrays = [result.output, ...result.states];
     postMessage({result}, {transfer: arrays.map(({buffer}) => buffer)});
   } catch (error) {
     postMessage({error: error instanceof Error ? error.message : String(error)});

@@ -1,6 +1,6 @@
-/** The example page: a file is chosen, its pictures come, a slider goes through them. */
+/** The example page: a file or a photo is chosen, pictures come, a slider goes through them. */
 
-import {decode, draw} from "./client.js";
+import {decode, draw, encode} from "./client.js";
 
 /** @typedef {import("./client.js").PictureMessage} PictureMessage */
 
@@ -21,25 +21,70 @@ const original = /** @type {HTMLImageElement} */ (element("original-image"));
 /** By iteration. @type {Map<number, PictureMessage>} */
 let kept = new Map();
 let name = "";
+/** Ends what is going on. */
 let stop = () => {};
 /** Whether the slider follows what comes: until the user moves it. */
 let follows = true;
+/** Whether the original is the photo that is compressed, and no file's that comes later. */
+let isOwnOriginal = false;
 
 /**
  * @param {string | Blob} source
  * @param {string} called
  */
 function open(source, called) {
+  begin(called);
+  say(`${name}: decoding`);
+  stop = decode(source, handlers());
+}
+
+/** @param {File} photo */
+function compress(photo) {
+  begin(photo.name);
+  say(`${name}: compressing`);
+  stop = encode(photo, handlers(() => {
+    showOriginal(URL.createObjectURL(photo));
+    isOwnOriginal = true;
+  }));
+}
+
+/** @param {string} called what comes now */
+function begin(called) {
   stop();
   kept = new Map();
   name = called;
   follows = true;
+  if (isOwnOriginal) original.removeAttribute("src");
+  if (isOwnOriginal) element("original").hidden = true;
+  isOwnOriginal = false;
   element("viewer").hidden = true;
   element("iterations").replaceChildren();
   element("wrong").textContent = "";
-  say(`${name}: decoding`);
-  stop = decode(source, {
+  element("stop").hidden = false;
+}
+
+/** @param {string} words what is to say when nothing more comes */
+function finish(words) {
+  say(words);
+  const button = element("stop");
+  const hasFocus = document.activeElement === button;
+  button.hidden = true;
+  if (hasFocus) slider.focus(); // not nowhere
+}
+
+/** @param {number} iterations */
+function counted(iterations) {
+  return `${iterations} ${iterations === 1 ? "iteration" : "iterations"}`;
+}
+
+/**
+ * @param {() => void} [first] is called before the first picture
+ * @returns {import("./client.js").Handlers}
+ */
+function handlers(first = () => {}) {
+  return {
     picture(picture) {
+      if (!kept.size) first();
       keep(picture);
       addRow(picture);
       element("viewer").hidden = false;
@@ -48,14 +93,14 @@ function open(source, called) {
       say(`${name}: iteration ${picture.iteration} of ${picture.layers}`);
     },
     end(iterations, damage) {
-      say(`${name}: ${iterations} ${iterations === 1 ? "iteration" : "iterations"}, done`);
+      finish(`${name}: ${counted(iterations)}, done`);
       if (damage !== null) element("wrong").textContent = `${name}: ${damage}`;
     },
     error(message) {
-      say("");
+      finish("");
       element("wrong").textContent = message.startsWith(name) ? message : `${name}: ${message}`;
     },
-  });
+  };
 }
 
 /** @param {string} words */
@@ -97,7 +142,8 @@ function show() {
   const facts = `${iteration} of ${layers}, ${bytes} bytes`;
   element("facts").textContent = facts;
   slider.setAttribute("aria-valuetext", `iteration ${facts}`);
-  canvas.setAttribute("aria-label", `${name} after ${iteration} ${iteration === 1 ? "iteration" : "iterations"}`);
+  canvas.setAttribute("aria-label", `${name} after ${counted(iteration)}`);
+  offer(picture);
   const decibels = psnr(picture);
   element("caption").textContent =
     `${name}, ${width} x ${height}` + (decibels === null ? "" : `, PSNR ${decibels.toFixed(2)} dB`);
@@ -108,6 +154,22 @@ function show() {
 }
 
 /**
+ * The file of a photo up to the iteration that is shown.
+ *
+ * @param {PictureMessage} picture
+ */
+function offer({file}) {
+  const link = /** @type {HTMLAnchorElement} */ (element("download"));
+  if (link.href) URL.revokeObjectURL(link.href);
+  link.removeAttribute("href");
+  link.hidden = file === undefined;
+  if (file === undefined) return;
+  link.href = URL.createObjectURL(new Blob([file]));
+  link.download = `${name.replace(/\.[^.]*$/, "")}.rnic`;
+  link.textContent = `Download ${link.download}, ${file.length} bytes`;
+}
+
+/**
  * @param {PictureMessage} picture
  * @returns {number | null} decibels against the original; null without one of the same size
  */
@@ -115,6 +177,8 @@ function psnr({height, width, pixels}) {
   if (!original.complete || original.naturalWidth !== width || original.naturalHeight !== height) return null;
   const scratch = new OffscreenCanvas(width, height);
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (scratch.getContext("2d"));
+  context.fillStyle = "white"; // as photos are compressed
+  context.fillRect(0, 0, width, height);
   context.drawImage(original, 0, 0);
   const {data} = context.getImageData(0, 0, width, height);
   let sum = 0;
@@ -124,6 +188,7 @@ function psnr({height, width, pixels}) {
 
 /** @param {string} address */
 function showOriginal(address) {
+  if (original.src.startsWith("blob:")) URL.revokeObjectURL(original.src);
   original.src = address;
 }
 
@@ -139,20 +204,32 @@ function openAddress(address) {
   }
   if (url.origin !== location.origin) {
     stop();
+    finish("");
     element("wrong").textContent = `${address}: is elsewhere; this page asks its own server only`;
     return;
   }
   open(url.href, address);
 }
 
-/** @param {Iterable<File>} files */
+/** @param {File[]} files that were dropped */
 function take(files) {
-  for (const file of files) {
-    if (file.type.startsWith("image/")) showOriginal(URL.createObjectURL(file));
-    else open(file, file.name);
-  }
+  const photos = files.filter(isPhoto);
+  const others = files.filter((file) => !isPhoto(file));
+  for (const file of others) open(file, file.name);
+  if (!photos.length) return;
+  if (others.length) showOriginal(URL.createObjectURL(photos[0]));
+  else compress(photos[0]);
 }
 
+/** @param {File} file */
+function isPhoto({type}) {
+  return type.startsWith("image/");
+}
+
+element("stop").addEventListener("click", () => {
+  stop();
+  finish(`${name}: stopped after ${counted(element("iterations").children.length)}`);
+});
 slider.addEventListener("input", () => {
   follows = slider.value === slider.max;
   show();
@@ -165,9 +242,15 @@ original.addEventListener("error", () => {
   element("original").hidden = true;
   element("wrong").textContent = "the original is no picture that this browser shows";
 });
-for (const id of ["file", "original-file"]) {
+for (const [id, use] of /** @type {[string, (file: File) => void][]} */ ([
+  ["file", (file) => open(file, file.name)],
+  ["original-file", (file) => showOriginal(URL.createObjectURL(file))],
+  ["photo-file", compress],
+])) {
   const input = /** @type {HTMLInputElement} */ (element(id));
-  input.addEventListener("change", () => take(input.files ?? []));
+  input.addEventListener("change", () => {
+    if (input.files?.length) use(input.files[0]);
+  });
 }
 element("address").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -181,7 +264,7 @@ document.addEventListener("dragleave", () => document.body.classList.remove("dro
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  take(event.dataTransfer?.files ?? []);
+  take([...(event.dataTransfer?.files ?? [])]);
 });
 
 const asked = new URLSearchParams(location.search);

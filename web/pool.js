@@ -1,10 +1,10 @@
-/** Workers that run the networks, as many as there are processors. */
+/** Workers that run a network, as many as there are processors. */
 
 import {ModelError} from "./errors.js";
 
-/** @typedef {import("./picture.js").Description} Description */
-/** @typedef {import("./picture.js").Task} Task */
-/** @typedef {import("./picture.js").Result} Result */
+/** @typedef {import("./region.js").NetworkDescription} NetworkDescription */
+/** @typedef {import("./region.js").Task} Task */
+/** @typedef {import("./region.js").Result} Result */
 
 /** More would hardly be faster, and each has its own copy of the network and some 100 MB. */
 const MAX_WORKERS = 4;
@@ -23,8 +23,8 @@ export class Pool {
   /**
    * @param {URL} script network_worker.js
    * @param {number} count
-   * @param {Promise<Uint8Array<ArrayBuffer>>} model decoder.tflite
-   * @param {Description} description
+   * @param {Promise<Uint8Array<ArrayBuffer>>} model its file
+   * @param {NetworkDescription} description
    */
   constructor(script, count, model, description) {
     /** Fulfilled when all are ready. */
@@ -48,7 +48,7 @@ export class Pool {
     const worker = await this.#take();
     try {
       const task = makeTask();
-      const transfer = [task.bits.buffer, ...task.states.map((state) => state.buffer)];
+      const transfer = [task.input.buffer, ...task.states.map((state) => state.buffer)];
       return (await ask(worker, {task}, transfer)).result;
     } finally {
       this.#release(worker);

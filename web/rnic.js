@@ -8,10 +8,10 @@ import {FormatError} from "./errors.js";
 export const HEADER_BYTES = 32;
 export const BLOCK_SIDE = 16;
 
-const MAGIC = "RNIC";
-const VERSION = 1;
-const LAYER_OVERHEAD_BYTES = 6;
-const LENGTH_BYTES = 3;
+export const MAGIC = "RNIC";
+export const VERSION = 1;
+export const LAYER_OVERHEAD_BYTES = 6;
+export const LENGTH_BYTES = 3;
 const CODERS = {0: "none", 1: "learned"};
 
 const MAX_LAYERS = 16;
@@ -277,7 +277,7 @@ export class LayerReader {
 }
 
 /** @param {number} value */
-function parity(value) {
+export function parity(value) {
   let bits = 0;
   for (let left = value; left; left >>>= 1) bits ^= left & 1;
   return bits;

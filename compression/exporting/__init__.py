@@ -11,7 +11,8 @@
     <export_dir>/tflite                 tflite.py: TensorFlow Lite decoders, for phones;
                                         eight_bits.py rounds weights, tflite_player.py runs
                                         them
-    <export_dir>/web                    web.py: a page that decodes files in a browser;
+    <export_dir>/web                    web.py: a page that decodes and makes files in a
+                                        browser, with encoder_step.py;
                                         web_files.py: what it is made of;
                                         web_player.py runs it in Chromium
 
@@ -35,4 +36,4 @@ INT8 = "int8"
 VARIANTS = ("float32", "float16", DYNAMIC, INT8)
 
 WEB_VARIANTS = ("float16", DYNAMIC, "float32")
-"""Those that the page can have, its default first."""
+"""Those that the page can have. The first is its default for models without a decoder in int8."""

@@ -63,19 +63,22 @@ Moments = Mapping[Sight, np.ndarray]
 """The H of each."""
 
 
-def convert(content: bytes, moments: Moments | None = None) -> bytes:
+def convert(
+  content: bytes, moments: Moments | None = None, float_share: float = FLOAT_SHARE
+) -> bytes:
   """The file with 8 bits for weights of 32.
 
   Args:
     content: a TensorFlow Lite file in float32.
     moments: what `measure` gives; without them weights become the nearest value.
+    float_share: as FLOAT_SHARE.
   """
   model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
   kernels = [(sight, tensor, _values(model, tensor)) for sight, tensor in _convolutions(model)]
   total = sum(values.size for _, _, values in kernels)
   known: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by buffer: equal kernels have one
   for sight, tensor, values in kernels:
-    if values.size < FLOAT_SHARE * total:
+    if values.size < float_share * total:
       continue
     if tensor.buffer not in known:
       known[tensor.buffer] = rounded(values, None if moments is None else moments[sight])

@@ -103,6 +103,8 @@ def _contents(
   codec: RecurrentCodec, step: DecoderStep, variants: Sequence[str], photos: Sequence[np.ndarray]
 ) -> Iterator[tuple[str, bytes]]:
   """The files of these variants."""
+  if not variants:
+    return
 
   def examples() -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
     return _examples(codec, step, photos)
@@ -110,14 +112,34 @@ def _contents(
   with tempfile.TemporaryDirectory() as saved:
     tf.saved_model.save(step, saved, {SIGNATURE: step.decode_step})
     for variant in variants:
-      converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[SIGNATURE])
-      _choose(converter, variant, examples)
-      with native.silence():
-        content = converter.convert()
+      content = _converted(saved, SIGNATURE, variant, examples)
       if variant == DYNAMIC:
         moments = eight_bits.measure(content, examples()) if photos else None
         content = eight_bits.convert(content, moments)
       yield variant, content
+
+
+def convert(step: tf.Module, function: Any, signature: str) -> bytes:
+  """The file of another step, in float32.
+
+  Args:
+    step: has the variables of the function.
+    function: a concrete one.
+    signature: what it is called in the file.
+  """
+  with tempfile.TemporaryDirectory() as saved:
+    tf.saved_model.save(step, saved, {signature: function})
+    return _converted(saved, signature, "float32", lambda: iter(()))
+
+
+def _converted(
+  saved: str, signature: str, variant: str, examples: Callable[[], Iterator[Any]]
+) -> bytes:
+  """As TensorFlow's converter makes it: DYNAMIC still in float32."""
+  converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[signature])
+  _choose(converter, variant, examples)
+  with native.silence():
+    return converter.convert()
 
 
 class DecoderStep(tf.Module):
@@ -170,9 +192,9 @@ class DecoderStep(tf.Module):
       pixels = tf.round(x_hat * scale + 255 / 2)
       return {"image": tf.cast(tf.clip_by_value(pixels, 0, 255), tf.uint8), **out}
 
-    specs = {state.name: _spec(state.depth, state.name) for state in self.states}
+    specs = {state.name: spec(state.depth, state.name) for state in self.states}
     self.decode_step = tf.function(decode_step, autograph=False).get_concrete_function(
-      _spec(codec.config.bits, "bits"), **specs
+      spec(codec.config.bits, "bits"), **specs
     )
 
 
@@ -187,7 +209,8 @@ def _copy(model: RecurrentNetwork) -> RecurrentNetwork:
   return copy
 
 
-def _spec(depth: int, name: str) -> tf.TensorSpec:
+def spec(depth: int, name: str) -> tf.TensorSpec:
+  """One map of any size."""
   return tf.TensorSpec([1, None, None, depth], tf.float32, name)
 
 

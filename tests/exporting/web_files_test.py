@@ -44,7 +44,7 @@ def bare(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
 
 def test_every_script_finds_what_it_imports_and_no_other_server_is_asked() -> None:
   names = {file.name for file in web_files.page()}
-  assert {"index.html", "page.css", "rnic_image.js", "decode_worker.js"} <= names
+  assert {"index.html", "page.css", "rnic_image.js", "codec_worker.js"} <= names
   imported = set()
   for file in web_files.page():
     text = file.read_text("utf-8")

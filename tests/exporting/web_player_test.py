@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 from compression import load
 from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.tiling import Tiling
-from compression.exporting import WEB_FOLDER, WEB_VARIANTS, web, web_player
+from compression.exporting import DYNAMIC, WEB_FOLDER, WEB_VARIANTS, web, web_player
 from compression.formats import rnic
 from tests.near import assert_near_pixels
 from tests.web.browsers import needs_browser, needs_runtime
@@ -43,10 +44,10 @@ def test_another_released_model_decodes_as_python_does(
   _check(played["odd"], codec, data, 16)
 
 
-def _exported(name: str, folder: pathlib.Path) -> RecurrentCodec:
+def _exported(name: str, folder: pathlib.Path, variant: str = WEB_VARIANTS[0]) -> RecurrentCodec:
   codec = load(name)
   assert isinstance(codec, RecurrentCodec)
-  web.export(codec, folder, WEB_VARIANTS[0])
+  web.export(codec, folder, variant)
   return codec
 
 
@@ -106,6 +107,29 @@ def test_the_default_model_decodes_as_python_does_whatever_befalls_a_file(
   ):
     assert not played[key].pictures and words in str(played[key].error)
   assert memory > 50 * 2**20
+
+
+@pytest.mark.slow
+def test_the_decoder_in_int8_is_that_of_python(
+  tmp_path: pathlib.Path, odd_photo: np.ndarray
+) -> None:
+  """Run as a whole, as there; in windows, each of which has ranges of its own, nearly."""
+  codec = _exported("mobile", tmp_path, DYNAMIC)
+  photo = odd_photo[:101, :137]
+  data = codec.compress(photo, 8)
+  in_int8 = load("mobile", precision="int8")
+  assert isinstance(in_int8, RecurrentCodec)
+  folder = tmp_path / WEB_FOLDER
+  (windows,) = web_player.play(folder, {"odd": [data]})[0].values()
+  description = folder / "model/decoder.json"
+  values = json.loads(description.read_text())
+  description.write_text(json.dumps({**values, "reach": None}))
+  (whole,) = web_player.play(folder, {"odd": [data]})[0].values()
+  _check(whole, in_int8, data, 8)
+  errors = [
+    np.mean((played.pictures[-1].image - photo.astype(float)) ** 2) for played in (whole, windows)
+  ]
+  assert abs(10 * np.log10(errors[1] / errors[0])) < 0.05
 
 
 def test_a_browser_that_is_not_there_is_one_line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 import struct
 
 import numpy as np
@@ -49,6 +50,8 @@ def test_the_folder_has_all_that_a_server_needs(
   assert sorted(path.name for path in (folder / "model").iterdir()) == [
     "decoder.json",
     "decoder.tflite",
+    "encoder.json",
+    "encoder.tflite",
     "entropy_coder",
   ]
   assert (folder / "model/entropy_coder/weights.npz").is_file()
@@ -91,7 +94,8 @@ def test_the_network_takes_the_size_that_is_written_into_it(
 def test_an_iteration_looks_no_further_than_it_is_said_to(unit: str) -> None:
   codec = small_codec(unit=unit)
   step = tflite.DecoderStep(codec)
-  reach = web.reach(step, codec.config.bits)
+  given = litert.State("bits", 16, codec.config.bits)
+  reach = web.reach(step.decode_step, given, step.states)
   assert reach in (2, 3)
   side = 2 * reach + 3
   rng = np.random.default_rng(6)
@@ -131,6 +135,23 @@ def test_a_model_without_an_entropy_coder_and_in_8_bits(
   found = json.loads((model / "decoder.json").read_text())
   assert found["reach"] in (2, 3) and found["tables_id"] == 0
   assert not (model / "entropy_coder").exists()
+
+
+def test_a_decoder_in_int8_that_the_model_has_is_taken_as_it_is(
+  tmp_path: pathlib.Path, runtime: dict[str, bytes]
+) -> None:
+  codec = small_codec()
+  codec.folder = tmp_path / "of_the_model"
+  (codec.folder / litert.FOLDER).mkdir(parents=True)
+  tflite.export_int8(codec, codec.folder / litert.FOLDER, [np.zeros([32, 32, 3], np.uint8)])
+  networks = (codec.folder / litert.FOLDER / litert.NETWORKS).read_bytes()
+  model = _export(codec, tmp_path, "dynamic") / "model"
+  assert (model / "decoder.tflite").read_bytes() == networks
+  shutil.rmtree(model.parent)
+  codec.model_id = b"weights2"
+  with pytest.raises(ModelError, match="the weights are 7765696768747332;.* makes it anew"):
+    _export(codec, tmp_path, "dynamic")
+  assert not (tmp_path / WEB_FOLDER).exists()
 
 
 def test_an_entropy_coder_that_the_page_does_not_know_is_refused(

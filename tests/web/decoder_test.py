@@ -46,7 +46,7 @@ const around = (high, wide, depth, of) => {
 let running = 0, most = 0;
 const run = async (task) => {
   most = Math.max(most, ++running);
-  const {high, wide, bits, states: [a, b]} = task();
+  const {high, wide, input: bits, states: [a, b]} = task();
   await new Promise((resolve) => setTimeout(resolve, 0));
   const newA = around(high, wide, 2, (y, x, d) => a[(y * wide + x) * 2 + d]
     + bits[(y * wide + x) * 8 + d] + 3 * bits[(y * wide + x) * 8 + d + 5]);
@@ -57,7 +57,7 @@ const run = async (task) => {
     return Math.abs(newB[(y >> 3) * 2 * wide + (x >> 3)]) + (index % 3);
   });
   running--;
-  return {image, states: [newA, newB]};
+  return {output: image, states: [newA, newB]};
 };
 const read = (name) => fs.readFileSync(`${value.folder}/${name}`);
 const coder = () => readCoder(

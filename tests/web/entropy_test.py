@@ -1,6 +1,6 @@
-"""web/entropy.js and all that it is made of, from the range decoder to the integer network.
+"""web/entropy.js and all that it is made of, from the range coder to the integer network.
 
-Their bits are those of Python, each one of them.
+Their bits and bytes are those of Python, each one of them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,29 @@ from tests.web import node
 
 pytestmark = node.needs_node
 
-_DECODE = """
+_CODE = """
 const {PackedBits, readCoder} = await load("entropy.js");
 const read = (name) => fs.readFileSync(`${value.folder}/${name}`);
 const coder = value.folder === null ? new PackedBits() : await readCoder(
   read("config.json").toString(), Uint8Array.from(read("weights.npz")).buffer, 7);
 answer(value.images.map(({payloads, blocksHigh, blocksWide, bits}) => {
   const decode = coder.start({blocksHigh, blocksWide, layers: payloads.length}, bits);
+  const encode = coder.startEncoding({blocksHigh, blocksWide});
   const layers = payloads.map((payload) => decode(Buffer.from(payload, "hex")));
+  for (const [index, layer] of layers.entries()) {
+    const payload = Buffer.from(encode(layer)).toString("hex");
+    if (payload !== payloads[index]) throw new Error(`layer ${index}`);
+  }
   return layers.map((layer) => Buffer.from(layer.buffer).toString("hex"));
 }));
 """
 
 
-def _decode(folder: pathlib.Path | None, codes: list[np.ndarray], coder: object) -> int:
-  """Fails unless JavaScript decodes what Python encodes; returns how many bits these were."""
+def _check(folder: pathlib.Path | None, codes: list[np.ndarray], coder: object) -> int:
+  """Fails unless JavaScript decodes what Python encodes, and encodes it to the same bytes.
+
+  Returns: how many bits these were.
+  """
   images = [
     {
       "payloads": [payload.hex() for payload in coder.encode(bits)],
@@ -44,7 +52,7 @@ def _decode(folder: pathlib.Path | None, codes: list[np.ndarray], coder: object)
     }
     for bits in codes
   ]
-  found = node.run(_DECODE, {"folder": folder and str(folder), "images": images})
+  found = node.run(_CODE, {"folder": folder and str(folder), "images": images})
   for bits, layers in zip(codes, found):
     signs = np.stack([np.frombuffer(bytes.fromhex(layer), np.int8) for layer in layers])
     np.testing.assert_array_equal(signs.reshape(bits.shape), np.where(bits, 1, -1))
@@ -69,7 +77,7 @@ def test_models_of_any_shape_and_images_of_any_size(
   coder = make_coder(make_model(**config), tmp_path)
   layers = {**SMALL, **config}["layer_count"]
   codes = [random_bits(layers, *size, seed=sum(size)) for size in _SIZES]
-  assert _decode(tmp_path, codes, coder) > 1000
+  assert _check(tmp_path, codes, coder) > 1000
 
 
 @pytest.mark.parametrize("name", shared.FOR_PHOTOS)
@@ -80,13 +88,13 @@ def test_released_coders_decode_a_photo(name: str, photo: np.ndarray) -> None:
   bits = np.stack([small >> 7 - layer & 1 for layer in range(5)]).astype(bool)
   bits = bits.reshape(5, 9, 4, 11, 8).transpose(0, 1, 3, 2, 4).reshape(5, 9, 11, 32)
   noise = np.random.default_rng(0).random([16, 5, 3, 32]) < 0.5
-  assert _decode(folder, [bits, noise], learned.load(folder)) > 20000
+  assert _check(folder, [bits, noise], learned.load(folder)) > 20000
 
 
 def test_bits_that_were_not_coded() -> None:
   codes = [random_bits(2, *size, depth=depth) for size in _SIZES for depth in (8, 32)]
   codes.append(random_bits(1, 1, 3, depth=5))  # no whole bytes
-  assert _decode(None, codes, PackedBits()) > 2000
+  assert _check(None, codes, PackedBits()) > 2000
 
 
 def test_the_range_decoder_reads_any_bytes_as_python_does() -> None:
@@ -110,6 +118,33 @@ def test_the_range_decoder_reads_any_bytes_as_python_does() -> None:
       {"payload": payload.hex(), "zeros": zeros[indexes].tolist()},
     )
     np.testing.assert_array_equal(found, expected)
+
+
+def test_the_range_encoder_writes_the_bytes_of_python() -> None:
+  """Also where what was written must be added to, and where it ends early."""
+  rng = np.random.default_rng(5)
+  zeros = np.concatenate([[1, 2, 2**16 - 1, 2**16 - 2, 2**15], rng.integers(1, 2**16, 300)])
+  lookup = range_coder.make_lookup(zeros)
+  tasks = []
+  for count in [0, 1, 2, 3, 17, 1000] + [int(n) for n in rng.integers(1, 120, 3000)]:
+    few = rng.random() < 0.5
+    indexes = rng.integers(0, 5 if few else len(zeros), count, np.int32)
+    likely = (zeros[indexes] < 2**15).astype(np.int32)  # long runs of carries need likely bits
+    bits = np.where(rng.random(count) < 0.8, likely, rng.integers(0, 2, count)).astype(np.int32)
+    tasks.append((indexes, bits))
+  found = node.run(
+    """
+    const {RangeEncoder} = await load("range_encoder.js");
+    answer(value.map(([zeros, bits]) => {
+      const encoder = new RangeEncoder();
+      for (const [index, bit] of bits.entries()) encoder.add(bit, zeros[index]);
+      return Buffer.from(encoder.finish()).toString("hex");
+    }));
+    """,
+    [(zeros[indexes].tolist(), bits.tolist()) for indexes, bits in tasks],
+  )
+  for (indexes, bits), payload in zip(tasks, found):
+    assert bytes.fromhex(payload) == range_coder.encode(lookup, indexes, bits)
 
 
 def test_products_are_exact_at_the_limits_of_16_bits() -> None:

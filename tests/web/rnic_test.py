@@ -78,6 +78,32 @@ def test_whole_files_in_pieces_of_any_size() -> None:
     assert each["damage"] is None and len(each["layers"]) == rnic.read_header(data).layers
 
 
+def test_files_are_written_as_python_writes_them() -> None:
+  files = [_file(), _file(0), _file(layers=16, tile=40, halo=4, tables_id=65535), _file(layers=1)]
+  contents = [rnic.read(data) for data in files]
+  tasks = [
+    {
+      "fields": {
+        **{name: getattr(header, field) for name, field in _FIELDS.items()},
+        "modelId": header.model_id.hex(),
+      },
+      "payloads": [payload.hex() for payload in payloads],
+    }
+    for header, payloads, *_ in contents
+  ]
+  tasks.append({**tasks[0], "payloads": tasks[0]["payloads"][:2]})  # the file of fewer layers
+  found = node.run(
+    """
+    const {makeHeader, write} = await load("rnic_writer.js");
+    answer(value.map(({fields, payloads}) => Buffer.from(
+      write(makeHeader(fields), payloads.map((payload) => Buffer.from(payload, "hex")))
+    ).toString("hex")));
+    """,
+    tasks,
+  )
+  assert [bytes.fromhex(each) for each in found] == [*files, rnic.prefix(files[0], 2)]
+
+
 def test_every_cut_and_every_flipped_bit_is_told_as_python_tells_it() -> None:
   data = _file()
   changed = [data[:length] for length in range(len(data))] + [data + b"ab"]

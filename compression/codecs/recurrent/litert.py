@@ -120,6 +120,36 @@ def check(model: pathlib.Path) -> None:
     raise MissingCodecError(_NOT_INSTALLED)
 
 
+def read(folder: pathlib.Path, model_id: bytes) -> tuple[bytes, list[State]]:
+  """The networks in the folder, and their states.
+
+  Args:
+    folder: FOLDER, of a model.
+    model_id: of its weights now.
+
+  Raises:
+    ModelError: if they are of other weights, or damaged.
+  """
+  try:
+    values = json.loads((folder / DESCRIPTION).read_text("utf-8"))
+    made_for, checksum = bytes.fromhex(values["model_id"]), str(values["sha256"])
+    states = [State(**state) for state in values["states"]]
+    networks = (folder / NETWORKS).read_bytes()
+  except OSError as error:
+    raise ModelError(f"{error.filename}: cannot be read: {error.strerror}") from error
+  except (ValueError, KeyError, TypeError) as error:
+    raise ModelError(f"{folder / DESCRIPTION}: is damaged: {error!r}") from error
+  if made_for != model_id:
+    raise ModelError(
+      f"{folder}: is of model {made_for.hex()}, and the weights are {model_id.hex()};"
+      f" python -m compression.export --format={PRECISION} --overwrite makes it anew"
+    )
+  # Before LiteRT sees it, which trusts what it reads.
+  if hashlib.sha256(networks).hexdigest() != checksum:
+    raise ModelError(f"{folder / NETWORKS}: is not what {DESCRIPTION} tells of")
+  return networks, states
+
+
 class LiteDecoder:
   """Decodes single images, tile by tile where they are large, as `TiledRunner` does.
 
@@ -135,23 +165,7 @@ class LiteDecoder:
   def __init__(self, model: pathlib.Path, model_id: bytes):
     check(model)
     folder = model / FOLDER
-    try:
-      values = json.loads((folder / DESCRIPTION).read_text("utf-8"))
-      made_for, checksum = bytes.fromhex(values["model_id"]), str(values["sha256"])
-      self._states = [State(**state) for state in values["states"]]
-      networks = (folder / NETWORKS).read_bytes()
-    except OSError as error:
-      raise ModelError(f"{error.filename}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-      raise ModelError(f"{folder / DESCRIPTION}: is damaged: {error!r}") from error
-    if made_for != model_id:
-      raise ModelError(
-        f"{folder}: is of model {made_for.hex()}, and the weights are {model_id.hex()};"
-        f" python -m compression.export --format={PRECISION} --overwrite makes it anew"
-      )
-    # Before LiteRT sees it, which trusts what it reads.
-    if hashlib.sha256(networks).hexdigest() != checksum:
-      raise ModelError(f"{folder / NETWORKS}: is not what {DESCRIPTION} tells of")
+    networks, self._states = read(folder, model_id)
     self._step = _load(networks, self._states, folder)
 
   def decode(self, bits: np.ndarray, tiling: Tiling) -> Iterator[np.ndarray]:

@@ -76,10 +76,20 @@ def _in_pixels(blocks: Region) -> Region:
 
 def choose_tiling(height: int, width: int, network_width: float) -> Tiling:
   """No tiles where the image [height, width] (pixels) fits into memory at once, else squares."""
-  limit = _PIXELS_AT_WIDTH_1 / network_width
-  if run_pixels(height, width, Tiling()) <= limit:
+  if run_pixels(height, width, Tiling()) <= untiled_pixels(network_width):
     return Tiling()
-  return Tiling(max(1, int(math.sqrt(limit)) // BLOCK - 2 * HALO_BLOCKS), HALO_BLOCKS)
+  return largest_tiles(network_width)
+
+
+def untiled_pixels(network_width: float) -> int:
+  """The most pixels of an image that is not cut."""
+  return int(_PIXELS_AT_WIDTH_1 / network_width)
+
+
+def largest_tiles(network_width: float) -> Tiling:
+  """How images are cut that are larger."""
+  side = int(math.sqrt(untiled_pixels(network_width)))
+  return Tiling(max(1, side // BLOCK - 2 * HALO_BLOCKS), HALO_BLOCKS)
 
 
 def run_pixels(height: int, width: int, tiling: Tiling) -> int:
