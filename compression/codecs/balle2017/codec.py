@@ -21,7 +21,7 @@ What differs from the paper, and why:
   - Latents are rounded around the median of each channel's distribution, as there.
   - The coder of q, which adapts to the image by contexts as the paper's CABAC does, is that of
     `entropy/latents/adaptive.py`: interleaved, so that NumPy decodes a photo in half a second. It
-    takes 10 to 35 % less than P says. Training knows P alone, as in the paper.
+    takes 10 to 30 % less than P's tables. Training knows P alone, as in the paper.
   - The released model has fewer channels (paper: 128 to 256) and a short training: see its card.
   - Training begins with principal components of photos (`training/tasks/rate_distortion`).
   - gamma is not symmetric, as in the later implementation.
@@ -71,7 +71,7 @@ class Balle2017(QualityCodec):
     magic=b"BLS7",
     version=1,
     parts=1,
-    bytes_per_pixel=60,
+    bytes_per_pixel=100,
     granularity=BLOCK,
   )
 
