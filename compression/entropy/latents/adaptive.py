@@ -12,7 +12,7 @@ of contexts that adapts, CABAC (Marpe, Schwarz and Wiegand, 2003). Here that is
   2. after all of them the signs, a bit each.
 
 Channels come in the order of their mean magnitudes, the largest first, so that the ones before are
-like it. On photos that takes 10 to 35 % less than the prior's own tables.
+like it. On photos that takes 10 to 30 % less than the prior's own tables.
 
 The means are integers out of the tables of `tables.py`, so that all that decodes is integers.
 """

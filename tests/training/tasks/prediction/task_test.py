@@ -35,6 +35,7 @@ def trained(folder: pathlib.Path) -> DPCMNetwork:
   return DPCMNetwork(Model("trained", folder / "model"))
 
 
+@pytest.mark.slow
 def test_it_learns_to_predict_and_the_codec_takes_it(tmp_path, images, photo):
   sizes = []
   for steps in (1, 400):
@@ -51,6 +52,7 @@ def test_it_learns_to_predict_and_the_codec_takes_it(tmp_path, images, photo):
   assert lines[-1].startswith("step 400/400  loss ") and "  Co " in lines[-1]
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_is_the_run_in_one_piece(tmp_path, images):
   class Cut(PredictionTask):
     def before_steps(self, plan: Plan) -> list[StepCallback]:
