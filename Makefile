@@ -147,7 +147,8 @@ $(VENV_READY): setup.py
 	mkdir -p $(VENV) && rm -f $@ && touch $(VENV)/.partial && \
 	echo "Installing into $(VENV) with $$("$$python" -V): some minutes, some 3 GB" && \
 	"$$python" -m venv $(VENV)
-	$(RUN) -m pip install --disable-pip-version-check --use-pep517 --editable '.[dev]'
+	$(RUN) -m pip install --disable-pip-version-check --use-pep517 --no-compile --editable '.[dev]'
+	@$(RUN) -m compileall -qq -j 0 $(VENV) || true  # pip has one core do it; some files are for other Pythons
 	@rm -rf build *.egg-info
 	@mv $(VENV)/.partial $@
 

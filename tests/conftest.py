@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,14 @@ BUILD = TESTS.parent / ".build"
 # Tests import compression, tools and tests from here. (The option `pythonpath` adds `tests/..`, by
 # which pytest does not recognise its modules.)
 sys.path.insert(0, str(TESTS.parent))
+
+# What a shell runs in the background ignores Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+  signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A hundred processes of tests need not each compile what they import.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Before anything imports TensorFlow or hypothesis: errors only, no folder of theirs in the tree.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

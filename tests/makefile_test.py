@@ -160,7 +160,7 @@ def test_the_package_carries_the_released_models_and_the_page(tmp_path):
       assert (built / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
   page = {path.name for path in (built / "web").iterdir()}
   assert page == {path.name for path in (ROOT / "web").glob("[!.]*.*")}
-  assert {"index.html", "page.css", "decode_worker.js", "package-lock.json"} <= page
+  assert {"index.html", "page.css", "codec_worker.js", "package-lock.json"} <= page
   modules = {path.relative_to(ROOT) for path in ROOT.glob("compression/**/*.py")}
   assert modules == {path.relative_to(tmp_path / "lib") for path in built.glob("**/*.py")}
 

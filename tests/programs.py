@@ -33,19 +33,14 @@ def start(program: str, folder: pathlib.Path, *args: str) -> subprocess.Popen[st
 
   `hide` in that folder comes before all packages.
   """
-  # A shell ignores SIGINT for what it runs in the background, and so would what that starts.
-  before = signal.signal(signal.SIGINT, signal.default_int_handler)
-  try:
-    return subprocess.Popen(
-      _command(program, args),
-      cwd=folder,
-      env=environment(folder),
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
-    )
-  finally:
-    signal.signal(signal.SIGINT, before)
+  return subprocess.Popen(
+    _command(program, args),
+    cwd=folder,
+    env=environment(folder),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
 
 
 def run(program: str, folder: pathlib.Path, *args: str) -> tuple[int, str, str]:

@@ -16,7 +16,6 @@ from compression import metrics
 from compression.training.tasks.recurrent.config import PAPER
 from tests import programs, shared
 
-_run = functools.partial(programs.run, "tools.compare_architectures")
 _call = functools.partial(programs.call, "tools.compare_architectures")
 _refuses = functools.partial(programs.refuses, "tools.compare_architectures")
 
@@ -43,7 +42,7 @@ def test_pairs_are_compared_and_others_are_added(
   folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
   flags = (*_FLAGS, "--frameworks=one_shot", "--steps=3")
-  status, out, err = _run(folder, *flags, "--units=lstm", "--jobs=2")
+  status, out, err = _call(folder, *flags, "--units=lstm", "--jobs=2")
   assert status == 0, err
   assert _names(out) == {"lstm-one_shot"}
   assert out == (folder / "out/table.md").read_text()
