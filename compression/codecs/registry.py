@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import os
@@ -244,10 +245,19 @@ def _class_in_file(text: str) -> Any:
   return getattr(module, name)
 
 
+class _Uncached(importlib.machinery.SourceFileLoader):
+  """Neither leaves a folder of bytecode beside a user's file, nor takes an old one for it."""
+
+  def get_code(self, fullname: str) -> types.CodeType:
+    path = self.get_filename(fullname)
+    return self.source_to_code(self.get_data(path), path)
+
+
 @functools.lru_cache(maxsize=16)
 def _executed(path: pathlib.Path, changed: int) -> types.ModuleType:
   """A file as a module, executed once until it changes: it may register its codecs, too."""
-  spec = importlib.util.spec_from_file_location(f"_codec_{path.stem}", path)
+  name = f"_codec_{path.stem}"
+  spec = importlib.util.spec_from_file_location(name, path, loader=_Uncached(name, str(path)))
   assert spec is not None and spec.loader is not None
   module = importlib.util.module_from_spec(spec)
   sys.modules[spec.name] = module  # where dataclasses, for one, look for the module of a class
