@@ -21,7 +21,7 @@ _MINUTE = 60.0
 def photos_per_minute(
   model: str, photo: np.ndarray, count: int, processes: int, folder: pathlib.Path
 ) -> dict[str, float]:
-  """What each program does in a minute with each of its processes, its start-up included.
+  """Measures what each program does in a minute with each process, its start-up included.
 
   Args:
     model: as `registry.find` takes it.

@@ -18,7 +18,7 @@ from compression.images.photos import encode_png, read_photo
 
 @dataclasses.dataclass(frozen=True)
 class Coding(Work):
-  """What goes from a file to another one.
+  """Files to files of another kind.
 
   Attributes:
     folder: of the results.
@@ -32,7 +32,7 @@ class Coding(Work):
 
   @abc.abstractmethod
   def convert(self, content: bytes, name: str) -> tuple[bytes, str | None]:
-    """What becomes of a file's content; and what that lacks, in a line, or None.
+    """Makes a file's content of another's; and says what that lacks in a line, or None.
 
     Raises:
       CompressionError: if nothing does.

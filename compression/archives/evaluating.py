@@ -28,7 +28,7 @@ from compression.metrics import table
 
 _ROWS = "rows"
 _FORMAT = 1
-"""Of the files in there."""
+"""The version of the files in there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Evaluate(Work):
   more: tuple[str, ...]
 
   def target(self, name: str) -> str:
-    """What it is called in the rows."""
+    """The name in the rows."""
     return name
 
   def do(self, source: str, target: str) -> Report:
@@ -90,7 +90,7 @@ def _metric(name: str) -> tuple[str, str]:
 def begin(
   pattern: str, folder: Folder, codecs: Sequence[Codec], more: Sequence[str]
 ) -> results.Run:
-  """What a run in this folder is made of, without its photos.
+  """Describes the run in this folder, without its photos.
 
   Raises:
     OutputError: if an older run there had others, and may not be replaced.

@@ -162,27 +162,32 @@ class ModelCodec(Codec):
     raise ModelError("says nothing of the model that made it")
 
 
-class SteppedCodec(Codec):
-  """A codec with one step of a quantiser, which is its setting: any that its files can hold.
+class HeadedCodec(Codec):
+  """A codec whose files have the header of `formats/stepped.py`.
 
   What tells of a file are class methods, as those of a ModelCodec have to be.
 
   Attributes:
-    file_format: of its files, whose header has the step.
+    file_format: of its files.
   """
 
-  setting_name = "step"
   file_format: SteppedFormat
-
-  def check_setting(self, setting: float) -> float:
-    """The step, if the header can hold it; raises RangeError."""
-    self.file_format.check_step(setting)
-    return setting
 
   @classmethod
   def recognises(cls, data: bytes) -> bool:
     """Whether the magic number is there."""
     return cls.file_format.recognises(data)
+
+
+class SteppedCodec(HeadedCodec):
+  """A codec with one step of a quantiser, which is its setting: any that its files can hold."""
+
+  setting_name = "step"
+
+  def check_setting(self, setting: float) -> float:
+    """The step, if the header can hold it; raises RangeError."""
+    self.file_format.check_step(setting)
+    return setting
 
   @classmethod
   def describe(cls, data: bytes) -> Description:

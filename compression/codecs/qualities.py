@@ -32,13 +32,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from compression.codecs import model_folders
-from compression.codecs.base import Description, ModelCodec
+from compression.codecs.base import Description, HeadedCodec, ModelCodec
 from compression.codecs.model_folders import CONFIG_FILE, Model
 from compression.common.config import JsonConfig, parse_json
 from compression.common.errors import ConfigError, FormatError, ModelError
 from compression.common.files import atomic_write, make_folder
 from compression.common.npz import read_arrays
-from compression.formats.stepped import SteppedFormat
 from compression.images.photos import check_image
 
 ENCODING = ("analysis", "training")
@@ -192,20 +191,19 @@ class Coder(Protocol):
     """uint8 [height, width, 3]; raises FormatError."""
 
 
-class QualityCodec(ModelCodec):
+class QualityCodec(HeadedCodec, ModelCodec):
   """A codec whose settings are the qualities of its model, 1 being that of the fewest bytes.
 
-  Subclasses have `kind`, `file_format` and `make_coder`.
+  Subclasses have `kind`, `file_format` and `make_coder`; the quality stands in the header where
+  others have the step.
 
   Attributes:
     kind: of codec, in config.json.
-    file_format: of its files; the quality stands where others have the step.
     config: of the model.
   """
 
   setting_name = "quality"
   kind: str
-  file_format: SteppedFormat
 
   def __init__(self, model: Model):
     super().__init__(model)
@@ -252,11 +250,6 @@ class QualityCodec(ModelCodec):
       raise ModelError(f"made with weights {made_with}; {ours}")
     coder = self._coder(list(self.config.ids).index(made_with) + 1)
     return coder.decode(payload[ID_BYTES:], header.height, header.width)
-
-  @classmethod
-  def recognises(cls, data: bytes) -> bool:
-    """Whether the magic number is there."""
-    return cls.file_format.recognises(data)
 
   @classmethod
   def describe(cls, data: bytes) -> Description:

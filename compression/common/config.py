@@ -42,6 +42,12 @@ def setting(default: Any, help: str, **limits: Any) -> Any:
   return dataclasses.field(default=default, metadata={"help": help, **limits})
 
 
+def redefined(config: type, name: str, default: Any) -> Any:
+  """A field of a base class, with its help and limits, and another default."""
+  (field,) = (field for field in dataclasses.fields(config) if field.name == name)
+  return dataclasses.field(default=default, metadata=field.metadata)
+
+
 def flag_name(field: dataclasses.Field) -> str:
   """The flag of a `setting`."""
   return str(field.metadata.get("flag", field.name))

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from compression.datasets.record_source import RecordSource
+from compression.datasets.some_tiles import WithSomeChanged
 from compression.datasets.tiles import TileSource
 
 _TEXT, _LINES, _PLAIN = 0.25, 0.5, 0.7
@@ -26,42 +27,22 @@ _FONT_SIZES = (9, 32)
 _LINE_WIDTHS = (1, 5)
 
 
-class WithDrawnTiles:
-  """Tiles of photos, some of which make room for drawn ones; batch s is a function of s alone.
-
-  `is_drawn` says which: they are spread evenly, so that each of several devices gets its share.
+class WithDrawnTiles(WithSomeChanged):
+  """Tiles of photos, some of which make room for drawn ones.
 
   Args:
-    photos: the source of the others.
-    share: of the drawn ones in a batch, 0 to 1.
+    photos, share: as those of WithSomeChanged.
     seed: 0 to 2^64 - 1.
-
-  Attributes:
-    batch_size, shape, dtype: those of `photos`.
   """
 
   def __init__(self, photos: TileSource | RecordSource, share: float, seed: int = 0):
-    self.photos, self.seed = photos, seed
-    self.batch_size, self.shape, self.dtype = photos.batch_size, photos.shape, photos.dtype
-    self._drawn = is_drawn(photos.batch_size, share)
+    super().__init__(photos, share)
+    self.seed = seed
 
-  def batch(self, step: int, begin: int = 0, end: int | None = None) -> np.ndarray:
-    """Tiles begin .. end - 1 of batch number `step`: uint8 [end - begin, p, p, 3]."""
-    tiles = self.photos.batch(step, begin, end).copy()
-    for row in range(*slice(begin, end).indices(self.batch_size)):
-      if self._drawn[row]:
-        # Photos are drawn by lot with the counter 0 of this key; each tile here has one of its own.
-        random = np.random.Philox(key=[self.seed, step], counter=[0, 0, 1, row])
-        tiles[row - begin] = draw(np.random.Generator(random), self.shape[0])
-    return tiles
-
-
-def is_drawn(batch_size: int, share: float) -> np.ndarray:
-  """Which tiles of a batch are drawn, bool [N]: the rounded share, but one if it is not zero."""
-  count = max(1, round(share * batch_size)) if share else 0
-  drawn = np.zeros(batch_size, bool)
-  drawn[(np.arange(count) * batch_size + batch_size // 2) // max(count, 1)] = True
-  return drawn
+  def changed(self, tile: np.ndarray, step: int, row: int) -> np.ndarray:
+    # Photos are drawn by lot with the counter 0 of this key; each tile here has one of its own.
+    random = np.random.Philox(key=[self.seed, step], counter=[0, 0, 1, row])
+    return draw(np.random.Generator(random), self.shape[0])
 
 
 def draw(random: np.random.Generator, side: int) -> np.ndarray:

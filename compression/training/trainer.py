@@ -10,6 +10,7 @@ A task derives its own from it and says what is made small.
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -94,6 +95,14 @@ class Trainer(tf.keras.Model):
 
   def limit_weights(self) -> None:
     """Brings weights back to where they may be; in the graph of the step, after its update."""
+
+  def clip(self, variables: Iterable[tf.Variable], limit: float) -> None:
+    """Brings variables to within `limit` of 0, on all replicas: for `limit_weights`."""
+
+    def clipped(variable: tf.Variable) -> None:
+      variable.assign(tf.clip_by_value(variable, -limit, limit))
+
+    workers.update(self.distribute_strategy, clipped, [(variable,) for variable in variables])
 
   def describe(self, loss: float) -> str:
     """The loss as a progress bar says it."""

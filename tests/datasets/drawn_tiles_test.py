@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compression.datasets.drawn_tiles import WithDrawnTiles, draw, is_drawn
+from compression.datasets.drawn_tiles import WithDrawnTiles, draw
+from compression.datasets.some_tiles import is_chosen
 
 
 class Numbered:
@@ -18,27 +19,12 @@ class Numbered:
     return np.broadcast_to(rows + np.uint8(10 * step), [len(rows), *self.shape])
 
 
-@pytest.mark.parametrize(
-  ("batch_size", "share", "count"), [(64, 0.05, 3), (4, 0.01, 1), (4, 0, 0), (4, 1, 4), (5, 0.5, 2)]
-)
-def test_a_share_is_drawn_at_even_distances(batch_size: int, share: float, count: int) -> None:
-  drawn = is_drawn(batch_size, share)
-  assert drawn.sum() == count
-  gaps = np.diff(np.flatnonzero(drawn))
-  assert not gaps.size or gaps.max() - gaps.min() <= 1
-
-
-def test_each_half_of_a_batch_has_its_share() -> None:
-  drawn = is_drawn(64, 1 / 16)
-  assert drawn[:32].sum() == drawn[32:].sum() == 2
-
-
 def test_a_batch_is_a_function_of_seed_and_step_whatever_part_is_asked_for() -> None:
   source = WithDrawnTiles(Numbered(), 0.25, seed=3)
   batch = source.batch(2)
   assert batch.shape == (8, 32, 32, 3) and batch.dtype == np.uint8
   np.testing.assert_array_equal(batch, np.concatenate([source.batch(2, 0, 3), source.batch(2, 3)]))
-  photos = ~is_drawn(8, 0.25)
+  photos = ~is_chosen(8, 0.25)
   np.testing.assert_array_equal(batch[photos], Numbered().batch(2)[photos])
   (first, second), again = batch[~photos], WithDrawnTiles(Numbered(), 0.25, seed=4).batch(2)
   assert not np.array_equal(first, second)

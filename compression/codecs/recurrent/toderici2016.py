@@ -79,10 +79,8 @@ class ConvTanh(ConvRecurrentCell):
     return tf.tanh(self.input_conv(inputs, self.input_kernel, self.bias)), NoState()
 
 
-class _Transposed:
+class _Transposed(ConvRecurrentCell):
   """Makes a cell upsample: the stride is that of a transposed convolution of the input."""
-
-  strides: int
 
   def input_conv(self, inputs: tf.Tensor, kernel: tf.Variable, bias: Any = None) -> tf.Tensor:
     """W^T x, each side times the stride; the kernel is [k, k, C, depth] as that of W."""
@@ -95,7 +93,7 @@ class _Transposed:
   def zeros(self, inputs: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(inputs)
     sides = [shape[1] * self.strides, shape[2] * self.strides]
-    return tf.zeros([shape[0], *sides, self.depth], self.compute_dtype)  # type: ignore[attr-defined]
+    return tf.zeros([shape[0], *sides, self.depth], self.compute_dtype)
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
@@ -109,7 +107,7 @@ class DeconvLSTM(_Transposed, ConvLSTM):
 
 
 class _Parts(NamedTuple):
-  """What the name of a network stands for: the cells of E and of D, and whether x^ is said anew."""
+  """The cells of E and of D that the name of a network stands for."""
 
   down: type[ConvRecurrentCell]
   up: type[ConvRecurrentCell]
@@ -124,12 +122,7 @@ _PARTS = {
 
 
 class _Half2016(Half):
-  """What E and D of 2016 share: a first layer, cells, a last layer.
-
-  Attributes:
-    first, last: convolutions.
-    cells: with their states.
-  """
+  """What E and D of 2016 share: a first layer, cells and their states, a last layer."""
 
   def __init__(self, config: RecurrentConfig | dict[str, Any], **kwargs: Any):
     super().__init__(config, **kwargs)

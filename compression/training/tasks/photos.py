@@ -2,36 +2,99 @@
 
 from __future__ import annotations
 
+import abc
+import pathlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from compression.common.errors import ConfigError, ImageError
 from compression.datasets import shards
 from compression.datasets.record_source import RecordSource
 from compression.datasets.tiles import CANDIDATES, TileSource, find_images
 from compression.images.photos import read_photo
-from compression.training.console import Say
+from compression.training import reports
+from compression.training.callbacks import Plan, StepCallback
+from compression.training.console import Console, Say
+from compression.training.experiment import Experiment
+from compression.training.schedule import WarmUpCosine
+from compression.training.tasks.base import Task
+from compression.training.tasks.photos_config import PhotosConfig
 
 _CROPS = 8
 _CROP_SIDE = 256
 _GRANULARITY = 16
 
 
-class PhotosConfig(Protocol):
-  """What a configuration says of the photos of a training; see recurrent/config.py."""
+class PhotosTask(Task):
+  """A task whose training is a PhotosConfig; subclasses have the rest of what `Task` asks for."""
 
-  @property
-  def train_glob(self) -> str: ...
-  @property
-  def train_records(self) -> str: ...
-  @property
-  def patch_size(self) -> int: ...
-  @property
-  def batch_size(self) -> int: ...
-  @property
-  def seed(self) -> int: ...
+  experiment: Any
+  config: PhotosConfig
+
+  def __init__(self, experiment: Experiment):
+    self.experiment, self.config = experiment, experiment.training
+
+  def save(self, folder: pathlib.Path) -> None:
+    self.experiment.save(folder)
+
+  def rate(self) -> WarmUpCosine:
+    return rate_of(self.config)
+
+  def validation(
+    self, plan: Plan, folder: pathlib.Path, console: Console
+  ) -> Sequence[StepCallback]:
+    if not self.config.validation_glob:
+      return []
+    crops = validation_crops(find_images(self.config.validation_glob), console.warn)
+    return [self.validate(plan, crops, reports.make_writer(folder, "validation"), console)]
+
+  @abc.abstractmethod
+  def validate(
+    self,
+    plan: Plan,
+    images: Sequence[np.ndarray],
+    writer: tf.summary.SummaryWriter,
+    console: Console,
+  ) -> StepCallback:
+    """Makes what looks at images at checkpoints; arguments as those of `Validation`."""
+
+
+class Validation(StepCallback):
+  """Looks at images with the averaged weights at checkpoints; subclasses have `measure`.
+
+  Args:
+    plan: when.
+    images: uint8 [H, W, 3] each, sides multiples of 16.
+    writer: of TensorBoard.
+    say: takes a line.
+  """
+
+  def __init__(
+    self,
+    plan: Plan,
+    images: Sequence[np.ndarray],
+    writer: tf.summary.SummaryWriter,
+    say: Say,
+  ):
+    super().__init__(plan)
+    self.images = list(images)
+    self.writer, self.say = writer, say
+
+  def after_step(self, step: int) -> None:
+    if self.plan.is_checkpoint(step) and self.images:
+      self.measure(step)
+
+  def measure(self, step: int) -> None:
+    """Writes and says what it finds."""
+    raise NotImplementedError(f"{type(self).__name__} must measure something")
+
+
+def rate_of(config: PhotosConfig) -> WarmUpCosine:
+  """The learning rate of a training."""
+  return WarmUpCosine(config.peak_rate, config.steps, constant_share=config.constant_share)
 
 
 def tiles_of(

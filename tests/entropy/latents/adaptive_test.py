@@ -9,7 +9,7 @@ from compression.common.errors import FormatError
 from compression.entropy.latents import tables
 from compression.entropy.latents.adaptive import AdaptiveCoder
 from compression.entropy.latents.tables import MAX_VALUE, LatentTables
-from tests.entropy.latents.examples import prior, weights
+from tests.entropy.latents.examples import prior, refuses_damage, weights
 
 
 def tables_of(channels: int = 5, seed: int = 0) -> LatentTables:
@@ -59,22 +59,7 @@ def test_channels_come_in_the_order_of_what_the_prior_expects():
 
 
 def test_damaged_bytes_end_in_one_line_or_other_latents():
-  coder = AdaptiveCoder(tables_of())
-  data = coder.encode(drawn(9, 9))
-  rng = np.random.default_rng(0)
-  for _ in range(60):
-    wrong = bytearray(data)
-    wrong[rng.integers(0, len(wrong))] = rng.integers(0, 256)
-    try:
-      found = coder.decode(bytes(wrong), 9, 9)
-      assert found.shape == (9, 9, 5) and np.abs(found).max() <= MAX_VALUE
-    except FormatError as error:
-      assert "\n" not in str(error)
-  for end in range(0, len(data), 7):
-    with pytest.raises(FormatError, match="^[^\n]+$"):
-      coder.decode(data[:end], 9, 9)
-  with pytest.raises(FormatError, match="too many or too few"):
-    coder.decode(data + b"\0\0", 9, 9)
+  refuses_damage(AdaptiveCoder(tables_of()), drawn(9, 9), 60)
 
 
 def test_latents_out_of_range_are_refused():

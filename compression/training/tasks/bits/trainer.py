@@ -15,7 +15,6 @@ from compression.codecs.recurrent.folders import ENTROPY_CODER_FOLDER
 from compression.common.errors import ModelError
 from compression.entropy.bits import learned, networks
 from compression.entropy.fixed_point import WEIGHT_LIMIT
-from compression.training import workers
 from compression.training.tasks.bits.config import EntropyExperiment
 from compression.training.trainer import Measures, Trainer
 
@@ -90,11 +89,7 @@ class EntropyTrainer(Trainer):
     return f"bits per bit {loss:.4f}"
 
   def limit_weights(self) -> None:
-    def limit(variable: tf.Variable) -> None:
-      variable.assign(tf.clip_by_value(variable, -WEIGHT_LIMIT, WEIGHT_LIMIT))
-
-    variables = [(variable,) for variable in self.network.trainable_variables]
-    workers.update(self.distribute_strategy, limit, variables)
+    self.clip(self.network.trainable_variables, WEIGHT_LIMIT)
 
   def names(self, network: tf.keras.Model) -> dict[str, tf.Variable]:
     return networks.named_variables(network)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from compression.codecs import model_folders
 from compression.codecs.dpcm import network
-from compression.common.config import setting
+from compression.common.config import redefined, setting
 from compression.training import config as config_lib
 from compression.training import experiment as experiment_lib
 from compression.training.config import CheckedConfig, LoopConfig
@@ -26,10 +26,8 @@ class PredictionConfig(LoopConfig):
   learning_rate: float = setting(
     3e-3, "the highest of Adam; it ends at 2 % of that", low=1e-9, high=10.0
   )
-  steps: int = setting(12000, "steps of training in all", low=1, high=10**9)
-  clip_norm: float = setting(
-    0.0, "gradients of a larger norm are scaled down to it; 0 leaves them", low=0.0, high=1e9
-  )
+  steps: int = redefined(LoopConfig, "steps", 12000)
+  clip_norm: float = redefined(LoopConfig, "clip_norm", 0.0)
   init: str = setting("", "a released model or a folder with the weights to start from")
 
 

@@ -24,7 +24,6 @@ from compression.codecs.dpcm.window import PLANES
 from compression.codecs.model_folders import CODEC_KEY, CONFIG_FILE
 from compression.common.files import atomic_write, make_folder
 from compression.entropy.fixed_point import WEIGHT_LIMIT
-from compression.training import workers
 from compression.training.experiment import MODEL
 from compression.training.tasks.prediction.samples import TARGET, WEIGHT
 from compression.training.trainer import Measures, Trainer
@@ -115,11 +114,8 @@ class PredictionTrainer(Trainer):
     return Measures(loss, f"loss {loss:.4f}  {text}", scalars)
 
   def limit_weights(self) -> None:
-    def limit(variable: tf.Variable) -> None:
-      variable.assign(tf.clip_by_value(variable, -WEIGHT_LIMIT, WEIGHT_LIMIT))
-
-    limited = [(v,) for n, v in self.network.named.items() if not n.startswith(_NOT_LIMITED)]
-    workers.update(self.distribute_strategy, limit, limited)
+    limited = [v for n, v in self.network.named.items() if not n.startswith(_NOT_LIMITED)]
+    self.clip(limited, WEIGHT_LIMIT)
 
   def names(self, network: tf.keras.Model) -> dict[str, tf.Variable]:
     return dict(network.named)

@@ -6,17 +6,14 @@ import dataclasses
 from typing import Any, ClassVar
 
 from compression.codecs import model_folders, qualities
-from compression.common.config import setting
-from compression.common.errors import ConfigError
-from compression.training import config as config_lib
+from compression.common.config import redefined, setting
 from compression.training import experiment as experiment_lib
-from compression.training.config import CheckedConfig, LoopConfig
-
-_BLOCK = 16
+from compression.training.config import CheckedConfig
+from compression.training.tasks.photos_config import MAY_CHANGE, PhotosConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class RateDistortionConfig(LoopConfig):
+class RateDistortionConfig(PhotosConfig):
   """How such a network is trained; the help of each field is that of its flag.
 
   Loss and Adam are those of Ballé, Laparra, Simoncelli (ICLR 2017), who take patches of 256x256 and
@@ -26,11 +23,6 @@ class RateDistortionConfig(LoopConfig):
     ConfigError: if a value is not allowed.
   """
 
-  train_glob: str = setting("", "training images: a pattern, or several with commas between them")
-  train_records: str = setting(
-    "", "or files of tiles, as compression.mine_tiles writes them: tiles@8.tfrecord"
-  )
-  validation_glob: str = setting("", "images whose centres are looked at at every checkpoint")
   lmbda: float = setting(
     0.01,
     "of the loss, bits per pixel + lambda * mean square of errors of pixels in 0..255: .0018 (few"
@@ -39,10 +31,6 @@ class RateDistortionConfig(LoopConfig):
     low=1e-9,
     high=1e6,
   )
-  patch_size: int = setting(
-    128, "pixels along a side of the training patches, a multiple of 16", low=_BLOCK, high=1024
-  )
-  batch_size: int = setting(8, "patches a step, on all devices together", low=1, high=65536)
   enlarged: float = setting(
     0.0,
     "share of tiles that show half as much, enlarged two times: where training photos are smaller"
@@ -50,42 +38,16 @@ class RateDistortionConfig(LoopConfig):
     low=0.0,
     high=1.0,
   )
-  learning_rate: float = setting(
-    0.0,
-    "the highest; it ends at 2 % of that. 0 for 0.01 with muon and 0.001 with the others",
-    low=0.0,
-    high=10.0,
-  )
-  optimizer: str = setting(
-    "adam", "the optimizer", choices=("muon", "adam", "adamw", "nadam", "rmsprop", "sgd")
-  )
-  epsilon: float = setting(1e-7, "of the optimizer; sgd has none", low=1e-12, high=10.0)
-  constant_share: float = setting(
-    0.3, "of the steps: until then the rate is at its highest", low=0.0, high=0.99
-  )
-  clip_norm: float = setting(
-    1.0, "gradients of a larger norm are scaled down to it; 0 leaves them", low=0.0, high=1e9
-  )
-  precision: str = setting(
-    "float32", "of the networks in training", choices=("float32", "mixed_bfloat16")
-  )
+  patch_size: int = redefined(PhotosConfig, "patch_size", 128)
+  batch_size: int = redefined(PhotosConfig, "batch_size", 8)
+  optimizer: str = redefined(PhotosConfig, "optimizer", "adam")
+  constant_share: float = redefined(PhotosConfig, "constant_share", 0.3)
+  clip_norm: float = redefined(PhotosConfig, "clip_norm", 1.0)
   init: str = setting(
     "",
     "a released model or a folder with the weights to start from; of several qualities that of the"
     " nearest lambda. Train the highest lambda first, and the lower ones from it",
   )
-
-  def __post_init__(self) -> None:
-    super().__post_init__()
-    if self.patch_size % _BLOCK:
-      raise ConfigError(f"patch_size must be a multiple of {_BLOCK}: {self.patch_size}")
-    if self.train_glob and self.train_records:
-      raise ConfigError("train_glob and train_records exclude each other")
-
-  @property
-  def peak_rate(self) -> float:
-    """The learning rate that is used at its highest."""
-    return self.learning_rate or (1e-2 if self.optimizer == "muon" else 1e-3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +65,7 @@ class RateDistortionExperiment(experiment_lib.Experiment):
     model_config: the class of `model`.
   """
 
-  may_change: ClassVar = config_lib.MAY_CHANGE | {"train_glob", "train_records", "validation_glob"}
+  may_change: ClassVar = MAY_CHANGE
   model_config: ClassVar[Any]
 
   training: RateDistortionConfig = dataclasses.field(default_factory=RateDistortionConfig)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import pathlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,17 +15,14 @@ import tensorflow as tf
 
 from compression.codecs import model_folders, qualities
 from compression.codecs.balle2017.network import Balle2017Network
-from compression.datasets.drawn_tiles import is_drawn
 from compression.datasets.enlarged_tiles import WithEnlargedTiles
-from compression.datasets.tiles import find_images
+from compression.datasets.some_tiles import is_chosen
 from compression.metrics import ms_ssim, psnr
-from compression.training import reports
-from compression.training.callbacks import Plan, StepCallback
+from compression.training.callbacks import Plan
 from compression.training.console import Console, Say
 from compression.training.pipeline import Source
-from compression.training.schedule import WarmUpCosine, make_optimizer
-from compression.training.tasks.base import Task
-from compression.training.tasks.photos import tiles_of, validation_crops
+from compression.training.schedule import make_optimizer
+from compression.training.tasks.photos import PhotosTask, Validation, tiles_of
 from compression.training.tasks.rate_distortion import principal
 from compression.training.tasks.rate_distortion.config import RateDistortionExperiment
 from compression.training.tasks.rate_distortion.trainer import RateDistortionTrainer
@@ -38,17 +34,13 @@ _PEAK = np.float32(255)
 _START_TILES = 64  # of the first batches, for the first weights
 
 
-class RateDistortionTask(Task):
+class RateDistortionTask(PhotosTask):
   """The training of an experiment."""
 
   def __init__(self, experiment: RateDistortionExperiment):
-    self.experiment = experiment
-    self.config = experiment.training
+    super().__init__(experiment)
     values = ", ".join(f"{name} {value}" for name, value in experiment.model.to_dict().items())
     self.title = f"{experiment.codec}, {values}, lambda {experiment.training.lmbda:g}"
-
-  def save(self, folder: pathlib.Path) -> None:
-    self.experiment.save(folder)
 
   def source(self, warn: Say) -> tuple[Source, str]:
     """Tiles of photos, some enlarged, or tiles that were mined: uint8 [N, H, W, 3]."""
@@ -56,13 +48,9 @@ class RateDistortionTask(Task):
     photos, content = tiles_of(training, warn, candidates=1)
     if not training.enlarged:
       return photos, content
-    count = is_drawn(training.batch_size, training.enlarged).sum()
+    count = is_chosen(training.batch_size, training.enlarged).sum()
     source = WithEnlargedTiles(photos, training.enlarged)
     return source, f"{content}, {count} of {training.batch_size} tiles enlarged"
-
-  def rate(self) -> WarmUpCosine:
-    training = self.experiment.training
-    return WarmUpCosine(training.peak_rate, training.steps, constant_share=training.constant_share)
 
   def make_trainer(self, source: Source, init: str) -> RateDistortionTrainer:
     """The network with the weights of the model `init`, or those of `principal.py`."""
@@ -89,47 +77,28 @@ class RateDistortionTask(Task):
     )
     return trainer
 
-  def validation(
-    self, plan: Plan, folder: pathlib.Path, console: Console
-  ) -> Sequence[StepCallback]:
-    pattern = self.experiment.training.validation_glob
-    if not pattern:
-      return []
-    crops = validation_crops(find_images(pattern), console.warn)
-    return [Validate(plan, crops, reports.make_writer(folder, "validation"), console.say)]
-
-
-class Validate(StepCallback):
-  """Measures the average of the weights at checkpoints, on rounded latents and pixels.
-
-  Args:
-    plan: when.
-    images: uint8 [H, W, 3] each, sides multiples of 16.
-    writer: of TensorBoard.
-    say: takes a line.
-  """
-
-  def __init__(
+  def validate(
     self,
     plan: Plan,
     images: Sequence[np.ndarray],
     writer: tf.summary.SummaryWriter,
-    say: Say,
-  ):
-    super().__init__(plan)
-    self._images = list(images)
-    self._writer, self._say = writer, say
+    console: Console,
+  ) -> Validate:
+    return Validate(plan, images, writer, console.say)
 
-  def after_step(self, step: int) -> None:
-    if self.plan.is_checkpoint(step) and self._images:
-      means = np.mean([self._of(image) for image in self._images], axis=0)
-      scalars = dict(zip(("bpp", "psnr", "ms_ssim"), map(float, means)))
-      with self._writer.as_default(step=step):
-        for name, value in scalars.items():
-          tf.summary.scalar(name, value)
-      self._writer.flush()
-      text = "bpp {:.4f}  PSNR {:.2f}  MS-SSIM {:.4f}".format(*means)
-      self._say(f"step {step}/{self.plan.steps}  validation {text}")
+
+class Validate(Validation):
+  """Measures the average of the weights at checkpoints, on rounded latents and pixels."""
+
+  def measure(self, step: int) -> None:
+    means = np.mean([self._of(image) for image in self.images], axis=0)
+    scalars = dict(zip(("bpp", "psnr", "ms_ssim"), map(float, means)))
+    with self.writer.as_default(step=step):
+      for name, value in scalars.items():
+        tf.summary.scalar(name, value)
+    self.writer.flush()
+    text = "bpp {:.4f}  PSNR {:.2f}  MS-SSIM {:.4f}".format(*means)
+    self.say(f"step {step}/{self.plan.steps}  validation {text}")
 
   def _of(self, image: np.ndarray) -> tuple[float, float, float]:
     """Bits per pixel by the prior, PSNR and MS-SSIM."""

@@ -7,12 +7,11 @@ from typing import Any, ClassVar
 
 from compression.codecs import model_folders
 from compression.codecs.recurrent import folders
-from compression.codecs.recurrent.config import BLOCK, RecurrentConfig
+from compression.codecs.recurrent.config import RecurrentConfig
 from compression.common.config import setting
 from compression.common.errors import ConfigError
-from compression.training import config as config_lib
 from compression.training import experiment as experiment_lib
-from compression.training.config import LoopConfig
+from compression.training.tasks.photos_config import MAY_CHANGE, PhotosConfig
 from compression.training.tasks.recurrent.curriculum import Curriculum
 from compression.training.terms import Terms
 
@@ -26,7 +25,7 @@ PAPER: dict[str, Any] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainConfig(LoopConfig):
+class TrainConfig(PhotosConfig):
   """How a model is trained; the help of each field is that of its flag.
 
   The size of batches and patches is that of Toderici et al. (CVPR 2017), section 4. The paper has
@@ -36,29 +35,8 @@ class TrainConfig(LoopConfig):
     ConfigError: if a value is not allowed.
   """
 
-  train_glob: str = setting("", "training images: a pattern, or several with commas between them")
-  train_records: str = setting(
-    "", "or files of tiles, as compression.mine_tiles writes them: tiles@8.tfrecord"
-  )
-  validation_glob: str = setting("", "images whose centres are looked at at every checkpoint")
-  patch_size: int = setting(
-    32, "pixels along a side of the training patches, a multiple of 16", low=BLOCK, high=1024
-  )
-  batch_size: int = setting(32, "patches a step, on all devices together", low=1, high=65536)
-  learning_rate: float = setting(
-    0.0,
-    "the highest; it ends at 2 % of that. 0 for 0.01 with muon and 0.001 with the others",
-    low=0.0,
-    high=10.0,
-  )
-  optimizer: str = setting(
-    "muon", "the optimizer", choices=("muon", "adam", "adamw", "nadam", "rmsprop", "sgd")
-  )
   epsilon: float = setting(
     1e-7, "of the optimizer (sgd has none); the paper has 1", low=1e-12, high=10.0
-  )
-  constant_share: float = setting(
-    0.5, "of the steps: until then the rate is at its highest", low=0.0, high=0.99
   )
   loss: str = setting(
     "log_mse:0.75,psnr_hvs:0.25,ms_ssim:0.35",
@@ -103,9 +81,6 @@ class TrainConfig(LoopConfig):
     "4:0.12,8:0.3,16:1",
     "iterations:until this share of the steps, ...; never more iterations than the model's",
   )
-  precision: str = setting(
-    "float32", "of the networks in training", choices=("float32", "mixed_bfloat16")
-  )
   init: str = setting(
     "",
     "a released model or a folder with the weights to start from; a narrower one is widened, and"
@@ -114,21 +89,12 @@ class TrainConfig(LoopConfig):
 
   def __post_init__(self) -> None:
     super().__post_init__()
-    if self.patch_size % BLOCK:
-      raise ConfigError(f"patch_size must be a multiple of {BLOCK}: {self.patch_size}")
-    if self.train_glob and self.train_records:
-      raise ConfigError("train_glob and train_records exclude each other")
     Curriculum.parse(self.curriculum)
     terms = Terms.parse(self.loss)
     if self.rate_weight and not terms.in_decibels:
       raise ConfigError(
         f"rate_weight needs a loss in decibels, such as log_mse: {self.loss!r}; 0 leaves bits out"
       )
-
-  @property
-  def peak_rate(self) -> float:
-    """The learning rate that is used at its highest."""
-    return self.learning_rate or (1e-2 if self.optimizer == "muon" else 1e-3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,11 +104,7 @@ class Experiment(experiment_lib.Experiment):
   A new one has biases, without which weak signals are lost.
   """
 
-  may_change: ClassVar = config_lib.MAY_CHANGE | {
-    "train_glob",
-    "train_records",
-    "validation_glob",
-  }
+  may_change: ClassVar = MAY_CHANGE
 
   model: RecurrentConfig = RecurrentConfig(use_bias=True)
   training: TrainConfig = dataclasses.field(default_factory=TrainConfig)

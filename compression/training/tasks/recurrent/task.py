@@ -6,10 +6,10 @@ model/              the result so far, for `compression.load` and the programs
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from compression.codecs import model_folders
 from compression.codecs.recurrent import folders, widening
@@ -17,16 +17,14 @@ from compression.codecs.recurrent.codec import RecurrentCodec
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.weights import assign_weights, read_weights
 from compression.common.errors import CompressionError
-from compression.datasets.drawn_tiles import WithDrawnTiles, is_drawn
-from compression.datasets.tiles import find_images
+from compression.datasets.drawn_tiles import WithDrawnTiles
+from compression.datasets.some_tiles import is_chosen
 from compression.layers.recurrent_cell import ConvRecurrentCell
-from compression.training import reports
 from compression.training.callbacks import Plan, StepCallback
 from compression.training.console import Console, Say
 from compression.training.pipeline import Source
 from compression.training.schedule import WarmUpCosine, make_optimizer
-from compression.training.tasks.base import Task
-from compression.training.tasks.photos import tiles_of, validation_crops
+from compression.training.tasks.photos import PhotosTask, rate_of, tiles_of
 from compression.training.tasks.recurrent.config import Experiment, TrainConfig
 from compression.training.tasks.recurrent.curriculum import Curriculum
 from compression.training.tasks.recurrent.rate import RateTerm
@@ -39,17 +37,13 @@ from compression.training.tasks.recurrent.validation import (
 from compression.training.terms import Terms
 
 
-class RecurrentTask(Task):
+class RecurrentTask(PhotosTask):
   """The training of an experiment."""
 
   def __init__(self, experiment: Experiment):
-    self.experiment = experiment
-    self.config = experiment.training
+    super().__init__(experiment)
     model = experiment.model
     self.title = f"{model.unit}, {model.framework}, width {model.width:g}"
-
-  def save(self, folder: pathlib.Path) -> None:
-    self.experiment.save(folder)
 
   def source(self, warn: Say) -> tuple[Source, str]:
     """Tiles of photos, or tiles that were mined, and drawn ones: uint8 [N, H, W, 3]."""
@@ -58,11 +52,8 @@ class RecurrentTask(Task):
     if not config.synthetic:
       return photos, content
     drawn = WithDrawnTiles(photos, config.synthetic, config.seed)
-    count = is_drawn(config.batch_size, config.synthetic).sum()
+    count = is_chosen(config.batch_size, config.synthetic).sum()
     return drawn, f"{content}, {count} of {config.batch_size} tiles drawn"
-
-  def rate(self) -> WarmUpCosine:
-    return rate_of(self.experiment)
 
   def make_trainer(self, source: Source, init: str) -> RecurrentTrainer:
     """The networks with the weights of the model `init`, or random ones."""
@@ -72,19 +63,17 @@ class RecurrentTask(Task):
   def before_steps(self, plan: Plan) -> Sequence[StepCallback]:
     return [SetIterations(plan, Curriculum.parse(self.experiment.training.curriculum))]
 
-  def validation(
-    self, plan: Plan, folder: pathlib.Path, console: Console
-  ) -> Sequence[StepCallback]:
-    pattern = self.experiment.training.validation_glob
-    if not pattern:
-      return []
-    crops = validation_crops(find_images(pattern), console.warn)
-
+  def validate(
+    self,
+    plan: Plan,
+    images: Sequence[np.ndarray],
+    writer: tf.summary.SummaryWriter,
+    console: Console,
+  ) -> Validate:
     def start() -> Curve | None:
-      return _curve_of_init(self.experiment.training.init, crops, console.warn)
+      return _curve_of_init(self.config.init, images, console.warn)
 
-    writer = reports.make_writer(folder, "validation")
-    return [Validate(plan, crops, writer, console.say, start)]
+    return Validate(plan, images, writer, console.say, start)
 
 
 class SetIterations(StepCallback):
@@ -112,12 +101,6 @@ def _curve_of_init(init: str, crops: Sequence[np.ndarray], warn: Say) -> Curve |
   except CompressionError as error:  # a run may go on where its start no longer is
     warn(f"{error}; the files of the start are not compared with")
     return None
-
-
-def rate_of(experiment: Experiment) -> WarmUpCosine:
-  """The learning rate of an experiment."""
-  training = experiment.training
-  return WarmUpCosine(training.peak_rate, training.steps, constant_share=training.constant_share)
 
 
 def rate_term(training: TrainConfig) -> RateTerm | None:
@@ -148,9 +131,9 @@ def make_trainer(
   rate_of_bits = rate_term(config)
   drawn = None
   if config.synthetic and Terms.parse(config.loss).in_decibels:
-    drawn = Drawn(is_drawn(config.batch_size, config.synthetic), config.synthetic_weight)
+    drawn = Drawn(is_chosen(config.batch_size, config.synthetic), config.synthetic_weight)
   trainer = RecurrentTrainer(network, config.loss, config.ema, rate_of_bits, drawn)
-  rate, matrices = rate_of(experiment), matrices_of(network)
+  rate, matrices = rate_of(config), matrices_of(network)
   of_rate_model = None
   if rate_of_bits is not None:
     falling = WarmUpCosine(config.rate_learning_rate, config.steps, constant_share=0.0)

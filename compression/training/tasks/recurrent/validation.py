@@ -14,8 +14,9 @@ from compression.codecs.recurrent.runner import Runner
 from compression.formats import rnic
 from compression.metrics import CurveError, bd_rate, ms_ssim, psnr
 from compression.metrics.ms_ssim import decibels
-from compression.training.callbacks import Plan, StepCallback
+from compression.training.callbacks import Plan
 from compression.training.console import Say
+from compression.training.tasks.photos import Validation
 from compression.training.tasks.recurrent.rate import bits_per_pixel
 
 _SHOWN_ITERATIONS = (1, 2, 4, 8, 16)
@@ -58,7 +59,7 @@ class Curve(NamedTuple):
     return decibels(np.minimum(self.ms_ssim, _MOST_SIMILAR))
 
 
-class Validate(StepCallback):
+class Validate(Validation):
   """Measures each iteration, and draws a grid of images, with the averaged weights at checkpoints.
 
   The path is that of `compress` and `decompress`: rounded to pixels, the binarizer without draws.
@@ -66,10 +67,7 @@ class Validate(StepCallback):
   the files of the model that the training started from, the BD-rate says what it has gained.
 
   Args:
-    plan: when.
-    images: uint8 [H, W, 3] each, sides multiples of 16.
-    writer: of TensorBoard.
-    say: takes a line.
+    plan, images, writer, say: as those of Validation.
     start: gives the curve of the model to compare with, or None; asked once, if at all.
   """
 
@@ -81,25 +79,19 @@ class Validate(StepCallback):
     say: Say,
     start: Callable[[], Curve | None] = lambda: None,
   ):
-    super().__init__(plan)
-    self._images = list(images)
-    self._writer, self._say = writer, say
+    super().__init__(plan, images, writer, say)
     self._runner: Runner | None = None
     self._start = functools.cache(start)
 
-  def after_step(self, step: int) -> None:
-    if self.plan.is_checkpoint(step) and self._images:
-      self._validate(step)
-
-  def _validate(self, step: int) -> None:
+  def measure(self, step: int) -> None:
     if self._runner is None:
       self._runner = Runner(self.model.averaged)
     iterations = self.model.network.config.iterations
     rate_model = self.model.averaged_beside
-    qualities = np.zeros([len(self._images), iterations, 2])
+    qualities = np.zeros([len(self.images), iterations, 2])
     shown = [t for t in _SHOWN_ITERATIONS if t <= iterations]
     columns, bits = [], []
-    for row, image in enumerate(self._images):
+    for row, image in enumerate(self.images):
       cells, layers = [image], []
       for t, layer in enumerate(self._runner.encode(image, iterations, keep_last=True), 1):
         assert layer.state is not None
@@ -114,12 +106,12 @@ class Validate(StepCallback):
         blocks = codes.shape[2] * codes.shape[3]
         bits.append(bits_per_pixel(rate_model(codes), blocks).numpy()[:, 0])
     self._tell(step, Curve.of(bits or None, qualities), shown)
-    with self._writer.as_default(step=step):
+    with self.writer.as_default(step=step):
       rows = ", ".join(f"iteration {t}" for t in shown)
       description = f"rows: original, {rows}"
       grid = image_grid(columns)[np.newaxis]
       tf.summary.image("reconstructions", grid, description=description)
-    self._writer.flush()
+    self.writer.flush()
 
   def _tell(self, step: int, curve: Curve, shown: Sequence[int]) -> None:
     scalars = {"psnr": curve.psnr, "ms_ssim": curve.ms_ssim, "bpp": curve.bpp}
@@ -129,7 +121,7 @@ class Validate(StepCallback):
       at = "" if curve.bpp is None else f" @{curve.bpp[t - 1]:.3f}"
       values.append(f"{t}: {curve.psnr[t - 1]:.2f} {curve.ms_ssim[t - 1]:.4f}{at}")
     line = f"step {step}/{self.plan.steps}  validation {names} by iteration  {'  '.join(values)}"
-    with self._writer.as_default(step=step):
+    with self.writer.as_default(step=step):
       for name, means in scalars.items():
         for number, value in enumerate(() if means is None else means, 1):
           tf.summary.scalar(f"{name}/iteration_{number:02}", value)
@@ -143,7 +135,7 @@ class Validate(StepCallback):
           line += "  BD-rate against the start {:+.1f} %, {:+.1f} %".format(*savings)
           tf.summary.scalar("bd_rate/psnr", savings[0])
           tf.summary.scalar("bd_rate/ms_ssim", savings[1])
-    self._say(line)
+    self.say(line)
 
 
 def curve_of_files(codec: RecurrentCodec, images: Sequence[np.ndarray]) -> Curve:
