@@ -172,9 +172,10 @@ def serving(
     def do_POST(self) -> None:
       fields = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
       body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-      self._send([], "text/plain")
       assert told is not None
+      # First: once answered, the page tells the next, which another thread hears.
       told.put((fields, body))
+      self._send([], "text/plain")
 
     def _send(self, parts: Iterable[bytes], kind: str) -> None:
       self.send_response(http.HTTPStatus.OK)
