@@ -175,7 +175,7 @@ def _interrupt(process: subprocess.Popen, folder: pathlib.Path, number: int) -> 
   assert out == ""
   if number == signal.SIGKILL:
     return
-  assert process.returncode == 128 + number
+  assert process.returncode == 128 + number, err
   assert err == ("error: interrupted\n" if number == signal.SIGINT else "")
   assert not list(folder.glob(".*")), "something temporary is left"
 

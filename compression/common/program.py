@@ -24,6 +24,8 @@ EXIT_INTERRUPTED = 130
 
 _HELP = ("-h", "-help", "--help", "--helpshort", "-?")
 
+_terminated = False  # by SIGTERM
+
 STDIO = "-"
 """Stands for standard input or output where a file name is expected."""
 
@@ -40,8 +42,14 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
   """
   streams.protect()
   try:
-    status = main(_parse(sys.argv)) or 0
-    streams.flush()
+    try:
+      status = main(_parse(sys.argv)) or 0
+      streams.flush()
+    except Exception:
+      # Where a library called Python, it made another exception of the one that ends the program.
+      if not _terminated:
+        raise
+      status = 128 + signal.SIGTERM
   except UsageError as error:
     status = _fail(str(error), EXIT_USAGE)
   except CompressionError as error:
@@ -69,7 +77,13 @@ def require(argv: list[str], *required: flags.FlagHolder) -> list[str]:
 
 def end_cleanly_when_terminated() -> None:
   """From now on SIGTERM, too, removes what is half-written, as Ctrl-C does."""
-  signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+  signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, _: object) -> NoReturn:
+  global _terminated
+  _terminated = True
+  sys.exit(128 + number)
 
 
 def warn(message: str) -> None:

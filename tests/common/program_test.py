@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 _PROGRAM = '''
 """Does something."""
-import sys
+import signal, sys
 from absl import flags
 from compression.common import errors, program
 FAIL = flags.DEFINE_string("fail", "", "how")
@@ -28,6 +28,12 @@ def main(argv):
     raise MemoryError
   if FAIL.value == "interrupt":
     raise KeyboardInterrupt
+  if FAIL.value == "terminated in a library":
+    program.end_cleanly_when_terminated()
+    try:
+      signal.raise_signal(signal.SIGTERM)
+    except BaseException:
+      raise RuntimeError("a callback failed")
   if FAIL.value == "bug":
     raise ZeroDivisionError
   for _ in range(100000 if FAIL.value == "pipe" else 1):
@@ -56,6 +62,7 @@ def test_flags_may_stand_anywhere() -> None:
     ("input", 1, "error: x.png: a message of two lines\n"),
     ("memory", 1, "error: not enough memory\n"),
     ("interrupt", 130, "error: interrupted\n"),
+    ("terminated in a library", 143, ""),
   ],
 )
 def test_errors_are_one_line_with_a_status(how: str, status: int, line: str) -> None:
