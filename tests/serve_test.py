@@ -189,7 +189,7 @@ LIMIT_BYTES = 200_000
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
   folder = tmp_path_factory.mktemp("export")
-  codec = small_codec()
+  codec = small_codec(unit="lstm")
   export(codec, folder)
   with _ready(f"--model_base_path={folder}", f"--max_request_bytes={LIMIT_BYTES}") as server:
     yield Exported(codec, server)

@@ -77,8 +77,8 @@ class Exported:
 
 @pytest.fixture(scope="session")  # slow tests of all modules run last
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-  """A small model."""
-  codec, folder = small_codec(), tmp_path_factory.mktemp("small")
+  """A small model, of the unit that is traced soonest."""
+  codec, folder = small_codec(unit="lstm"), tmp_path_factory.mktemp("small")
   export(codec, folder)
   return Exported(codec, folder)
 
@@ -135,23 +135,19 @@ def test_iterations_may_be_left_out(exported, photo):
   assert rnic.read_header(file).layers == most
 
 
-# The graph joins them as the network does, whose tests try all pairs.
+# The graph joins them as the network does, whose tests try all pairs; half of them primed.
 PAIRS = [*zip(UNITS, itertools.cycle(FRAMEWORKS)), ("toderici2016_conv_lstm", "one_shot")]
+MODELS = [(*pair, priming) for pair, priming in zip(PAIRS, itertools.cycle((2, 0)))]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("unit", "framework"), PAIRS)
-def test_every_unit_and_framework_is_exported(tmp_path, photo, unit, framework):
-  codec = small_codec(unit=unit, framework=framework, use_bias=True, bits=16, pixel_range=0.9)
-  _assert_exported(codec, tmp_path, photo)
-
-
-def test_a_primed_model_is_exported(tmp_path, photo):
-  _assert_exported(small_codec(priming=2, bits=16), tmp_path, photo)
-
-
-def _assert_exported(codec: RecurrentCodec, tmp_path: pathlib.Path, photo: np.ndarray) -> None:
+@pytest.mark.parametrize(("unit", "framework", "priming"), MODELS)
+def test_every_unit_and_framework_is_exported_primed_or_not(
+  tmp_path, photo, unit, framework, priming
+):
   """One signature of each; how the others differ from it has nothing to do with the networks."""
+  config = {"unit": unit, "framework": framework, "priming": priming}
+  codec = small_codec(**config, use_bias=True, bits=16, pixel_range=0.9)
   export_networks(codec, tmp_path)
   exported = Exported(codec, tmp_path)
   images = _cut(photo, 17, 40, 2)
@@ -175,47 +171,40 @@ def _run_without_the_package(folder: pathlib.Path, requests: list) -> list:
 
 
 @pytest.mark.slow
-def test_what_is_exported_runs_where_this_package_is_not(tmp_path, photo):
-  """The default model: the others are made of the same operations."""
-  codecs = [compression.load()]
+def test_what_is_exported_runs_where_this_package_is_not(exported, photo, tmp_path):
+  codec = exported.codec
   images, one_pixel = _cut(photo, 33, 47, 2), _cut(photo, 1, 1, 1)
-  requests, keys = [], []
-  for codec in codecs:
-    folder = tmp_path / codec.name
-    export(codec, folder)
-    most = codec.config.iterations
-    codes = np.stack([np.packbits(codec.encode(image, most), axis=-1) for image in images])
-    decode = {"codes": codes, "shape": np.array([33, 47], np.int32)}
-    encode = {"image": images, "iterations": np.int32(most)}
-    encode_one = {"image": one_pixel, "iterations": np.int32(1)}
-    files = [codec.compress(image, 2, entropy_coder="none") for image in (*images, one_pixel[0])]
-    of_files = {"image_bytes": [encoded(image) for image in images], "iterations": np.int32(2)}
-    all_of_one = [
-      ("encoder/1", "encode", encode),
-      ("encoder/1", "serving_default", encode_one),
-      ("encoder/1", "encode_bytes", of_files),
-      ("decoder/1", "decode", decode),
-      ("decoder/1", "serving_default", decode),
-      ("decoder/1", "decode_all", decode),
-      ("decoder/1", "decode_bytes", {"codes_bytes": files}),
-    ]
-    requests += [(f"{codec.name}/{part}", *request) for part, *request in all_of_one]
-    keys.append((codec, codes, files))
+  most = codec.config.iterations
+  codes = np.stack([np.packbits(codec.encode(image, most), axis=-1) for image in images])
+  decode = {"codes": codes, "shape": np.array([33, 47], np.int32)}
+  encode = {"image": images, "iterations": np.int32(most)}
+  encode_one = {"image": one_pixel, "iterations": np.int32(1)}
+  files = [codec.compress(image, 2, entropy_coder="none") for image in (*images, one_pixel[0])]
+  of_files = {"image_bytes": [encoded(image) for image in images], "iterations": np.int32(2)}
+  requests = [
+    ("encoder/1", "encode", encode),
+    ("encoder/1", "serving_default", encode_one),
+    ("encoder/1", "encode_bytes", of_files),
+    ("decoder/1", "decode", decode),
+    ("decoder/1", "serving_default", decode),
+    ("decoder/1", "decode_all", decode),
+    ("decoder/1", "decode_bytes", {"codes_bytes": files}),
+  ]
+  requests = [(str(exported.folder / part), *request) for part, *request in requests]
   answers = iter(_run_without_the_package(tmp_path, requests))
-  for codec, codes, files in keys:
-    for asked in (images, one_pixel):
-      answer = next(answers)
-      assert set(answer) == {"codes", "shape"} and list(answer["shape"]) == list(asked.shape[1:3])
-      assert_codes(codec.network, asked, answer["codes"])
-    for image, file in zip(images, next(answers)["codes_bytes"]):
-      assert_codes(codec.network, image[np.newaxis], codes_of(codec, file))
-    decoded = _decoded(codec, codes, 33, 47)
-    for expected in (decoded[:, -1], decoded[:, -1], decoded):
-      answer = next(answers)
-      assert set(answer) == {"image"}
-      assert_near_pixels(answer["image"], expected)
-    for file, image in zip(files, next(answers)["image_bytes"]):
-      assert_near_pixels(pixels(image), codec.decompress(file))
+  for asked in (images, one_pixel):
+    answer = next(answers)
+    assert set(answer) == {"codes", "shape"} and list(answer["shape"]) == list(asked.shape[1:3])
+    assert_codes(codec.network, asked, answer["codes"])
+  for image, file in zip(images, next(answers)["codes_bytes"]):
+    assert_codes(codec.network, image[np.newaxis], codes_of(codec, file))
+  decoded = _decoded(codec, codes, 33, 47)
+  for expected in (decoded[:, -1], decoded[:, -1], decoded):
+    answer = next(answers)
+    assert set(answer) == {"image"}
+    assert_near_pixels(answer["image"], expected)
+  for file, image in zip(files, next(answers)["image_bytes"]):
+    assert_near_pixels(pixels(image), codec.decompress(file))
 
 
 # Runs `saved_model_cli` with each of these arguments; TensorFlow is imported once for all.

@@ -11,7 +11,7 @@ from compression import metrics
 from compression.codecs import targets
 from compression.codecs.recurrent.codec import RecurrentCodec
 
-WIDTH, HEIGHT = 384, 256
+WIDTH, HEIGHT = 320, 176
 WORDS = "Full resolution image compression with recurrent neural networks 0123456789".split()
 ITERATIONS = (8, 16)  # of fewer bytes there is no JPEG
 
@@ -21,7 +21,7 @@ def text() -> np.ndarray:
   pen = ImageDraw.Draw(picture)
   rng = np.random.default_rng(1)
   y = 4
-  for size in (11, 14, 18, 24, 36):
+  for size in (11, 14, 18, 24):
     for _ in range(2):
       line = " ".join(rng.choice(WORDS, 12))
       pen.text((4, y), line, fill="black", font=ImageFont.load_default(size))
@@ -37,7 +37,7 @@ def line_art() -> np.ndarray:
     ends = [int(end) for end in rng.uniform(0, 1, 4) * (WIDTH, HEIGHT, WIDTH, HEIGHT)]
     pen.line(ends, fill=(20, 20, 60), width=int(rng.integers(1, 4)))
   for _ in range(8):
-    x, y, side = (int(value) for value in rng.integers(10, 200, 3))
+    x, y, side = (int(value) for value in rng.integers(10, 150, 3))
     pen.ellipse((x, y, x + side, y + side), outline=(140, 20, 20), width=2)
   return np.array(picture)
 
