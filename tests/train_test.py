@@ -23,6 +23,7 @@ from compression.training.loop import train
 from compression.training.tasks.recurrent.config import Experiment
 from compression.training.tasks.recurrent.task import RecurrentTask
 from tests import programs
+from tests.forks import Fork
 from tests.training.processes import assert_close, last_checkpoint, newest_checkpoint
 
 PROGRAM = "compression.train"
@@ -164,12 +165,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, ima
     "--curriculum=1:0.75,2:1", "--stochastic_binarizer", "--learning_rate=0.01",
     "--loss=log_mse", "--rate_weight=1", "--synthetic=0.25",
   )  # fmt: skip
-  killed = subprocess.run(
-    [sys.executable, "-c", _KILLED, *flags, f"--train_dir={tmp_path}/cut"],
-    cwd=_ROOT,
-    capture_output=True,
-  )
-  assert killed.returncode == -signal.SIGKILL, killed.stderr
+  killed = Fork(_KILLED, *flags, f"--train_dir={tmp_path}/cut", output=tmp_path / "out")
+  assert killed.wait() == -signal.SIGKILL, killed.errors
   assert newest_checkpoint(tmp_path / "cut") == 4
 
   # The folder is all it needs.
