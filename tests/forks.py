@@ -12,7 +12,10 @@ import pathlib
 import sys
 import time
 
+import pytest
+
 _START = multiprocessing.get_context("forkserver")
+_IMPORTED = ["tensorflow"]
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -39,7 +42,7 @@ class Fork:
     self._files = output, output.with_name(f"{output.name}.err")
     for file in self._files:
       file.write_text("")
-    _START.set_forkserver_preload(["tensorflow"])
+    _START.set_forkserver_preload(_IMPORTED)
     argv = ["-c", *args]
     self._process = _START.Process(
       target=_work, args=(code, argv, self._files, place, environment or {}), daemon=True
@@ -79,6 +82,12 @@ class Fork:
       assert self.status is None, (self.printed, self.errors)
       time.sleep(0.01)
     return self.errors
+
+
+def share_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+  """Lets `compression.common.workers` start such processes, too."""
+  _START.set_forkserver_preload(_IMPORTED)
+  monkeypatch.setattr(multiprocessing, "get_context", lambda method: _START)
 
 
 def _work(

@@ -31,6 +31,9 @@ PROGRAM = "compression.train"
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _TINY = ("--width=0.03125", "--bits=8", "--iterations=2", "--batch_size=4")
 
+# Traced sooner than others.
+_SMALLEST = {"unit": "toderici2016_fc", "framework": "additive"}
+
 # The program, killed when it has made five steps.
 _KILLED = """
 import os, runpy, signal
@@ -159,7 +162,7 @@ def run_on_terminal(*flags: str) -> tuple[int, str]:
 def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, images: str) -> None:
   """Weights, averages, optimizers, schedules, curriculum, batches, random bits: all the same."""
   file = tmp_path / "experiment.json"
-  file.write_text(json.dumps({"model": {"unit": "lstm"}, "training": {"steps": 9, "seed": 3}}))
+  file.write_text(json.dumps({"model": _SMALLEST, "training": {"steps": 9, "seed": 3}}))
   flags = (
     f"--config={file}", images, *_TINY, "--steps=8", "--checkpoint_steps=4",
     "--curriculum=1:0.75,2:1", "--stochastic_binarizer", "--learning_rate=0.01",
@@ -172,14 +175,14 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, ima
   # The folder is all it needs.
   status, text = run_on_terminal(f"--train_dir={tmp_path}/cut")
   assert status == 0, text
-  assert "lstm, one_shot, width 0.03125: " in text and "; steps 4 to 8" in text
+  assert "toderici2016_fc, additive, width 0.03125: " in text and "; steps 4 to 8" in text
   assert "100%|" in text and "8/8 [" in text and "iterations 2, loss " in text
   for noise in ("Addons", "Epoch", "Warning", "Traceback"):
     assert noise not in text
 
   # Flags had the last word over the file; the run remembers both.
   saved = json.loads((tmp_path / "cut" / "train_config.json").read_text())
-  assert saved["model"]["unit"] == "lstm" and saved["model"]["bits"] == 8
+  assert saved["model"]["unit"] == _SMALLEST["unit"] and saved["model"]["bits"] == 8
   assert saved["training"]["steps"] == 8 and saved["training"]["seed"] == 3
 
   whole = Experiment.from_dict(saved)
