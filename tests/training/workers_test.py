@@ -191,7 +191,7 @@ def test_two_devices_learn_what_one_does(tmp_path: pathlib.Path) -> None:
 
 def on_photos(folder: pathlib.Path, distribution: str) -> RecurrentTask:
   """Two steps for the bytes, with tiles of both kinds."""
-  network = RecurrentConfig("lstm", width=1 / 32, bits=8, iterations=2)
+  network = RecurrentConfig("toderici2016_fc", "additive", width=1 / 32, bits=8, iterations=2)
   settings = TrainConfig(
     train_glob=f"{folder}/a.png", patch_size=16, batch_size=4, learning_rate=0.5, steps=2,
     loss="log_mse", rate_weight=1.0, rate_ramp=0.0, synthetic=0.25,
