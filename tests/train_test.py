@@ -23,12 +23,16 @@ from compression.training.loop import train
 from compression.training.tasks.recurrent.config import Experiment
 from compression.training.tasks.recurrent.task import RecurrentTask
 from tests import programs
+from tests.forks import Fork
 from tests.training.processes import assert_close, last_checkpoint, newest_checkpoint
 
 PROGRAM = "compression.train"
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _TINY = ("--width=0.03125", "--bits=8", "--iterations=2", "--batch_size=4")
+
+# Traced sooner than others.
+_SMALLEST = {"unit": "toderici2016_fc", "framework": "additive"}
 
 # The program, killed when it has made five steps.
 _KILLED = """
@@ -158,31 +162,27 @@ def run_on_terminal(*flags: str) -> tuple[int, str]:
 def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path: pathlib.Path, images: str) -> None:
   """Weights, averages, optimizers, schedules, curriculum, batches, random bits: all the same."""
   file = tmp_path / "experiment.json"
-  file.write_text(json.dumps({"model": {"unit": "lstm"}, "training": {"steps": 9, "seed": 3}}))
+  file.write_text(json.dumps({"model": _SMALLEST, "training": {"steps": 9, "seed": 3}}))
   flags = (
     f"--config={file}", images, *_TINY, "--steps=8", "--checkpoint_steps=4",
     "--curriculum=1:0.75,2:1", "--stochastic_binarizer", "--learning_rate=0.01",
     "--loss=log_mse", "--rate_weight=1", "--synthetic=0.25",
   )  # fmt: skip
-  killed = subprocess.run(
-    [sys.executable, "-c", _KILLED, *flags, f"--train_dir={tmp_path}/cut"],
-    cwd=_ROOT,
-    capture_output=True,
-  )
-  assert killed.returncode == -signal.SIGKILL, killed.stderr
+  killed = Fork(_KILLED, *flags, f"--train_dir={tmp_path}/cut", output=tmp_path / "out")
+  assert killed.wait() == -signal.SIGKILL, killed.errors
   assert newest_checkpoint(tmp_path / "cut") == 4
 
   # The folder is all it needs.
   status, text = run_on_terminal(f"--train_dir={tmp_path}/cut")
   assert status == 0, text
-  assert "lstm, one_shot, width 0.03125: " in text and "; steps 4 to 8" in text
+  assert "toderici2016_fc, additive, width 0.03125: " in text and "; steps 4 to 8" in text
   assert "100%|" in text and "8/8 [" in text and "iterations 2, loss " in text
   for noise in ("Addons", "Epoch", "Warning", "Traceback"):
     assert noise not in text
 
   # Flags had the last word over the file; the run remembers both.
   saved = json.loads((tmp_path / "cut" / "train_config.json").read_text())
-  assert saved["model"]["unit"] == "lstm" and saved["model"]["bits"] == 8
+  assert saved["model"]["unit"] == _SMALLEST["unit"] and saved["model"]["bits"] == 8
   assert saved["training"]["steps"] == 8 and saved["training"]["seed"] == 3
 
   whole = Experiment.from_dict(saved)

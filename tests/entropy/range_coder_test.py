@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from compression.entropy import range_coder
 from compression.entropy.range_coder import TOTAL
+from tests.forks import Fork
 
 
 def read_all(lookup, payload, indexes, pieces=1):
@@ -88,12 +86,12 @@ def test_probabilities_that_cannot_be_coded_are_refused(zeros):
 
 
 @pytest.mark.parametrize("first", ["ours", "theirs"])
-def test_the_whole_package_can_be_imported_before_and_after_but_is_not_by_us(first):
+def test_the_whole_package_can_be_imported_before_and_after_but_is_not_by_us(tmp_path, first):
   ours = "range_coder.encode(range_coder.make_lookup(np.array([9])), [0], [1])"
   only = "assert 'tensorflow_probability' not in sys.modules"
   theirs = "import tensorflow_compression as tfc; tfc.NoisyDeepFactorized"
   lines = [ours, only, theirs] if first == "ours" else [theirs, ours]
   head = "import sys; import numpy as np; from compression.entropy import range_coder"
   script = "\n".join([head, *lines, ours])
-  done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-  assert done.returncode == 0, done.stderr
+  process = Fork(script, output=tmp_path / "out")
+  assert process.wait() == 0, process.errors

@@ -14,7 +14,7 @@ from PIL import Image
 import compression
 from compression import metrics
 from compression.training.tasks.recurrent.config import PAPER
-from tests import programs, shared
+from tests import forks, programs, shared
 
 _call = functools.partial(programs.call, "tools.compare_architectures")
 _refuses = functools.partial(programs.refuses, "tools.compare_architectures")
@@ -41,6 +41,7 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
 def test_pairs_are_compared_and_others_are_added(
   folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+  forks.share_tensorflow(monkeypatch)
   flags = (*_FLAGS, "--frameworks=one_shot", "--steps=3")
   status, out, err = _call(folder, *flags, "--units=lstm", "--jobs=2")
   assert status == 0, err

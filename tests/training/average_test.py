@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
@@ -12,8 +10,7 @@ import pytest
 import tensorflow as tf
 
 from compression.training import average
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from tests.forks import Fork
 
 SHAPES = ([2, 3], [])
 
@@ -69,7 +66,7 @@ def test_weights_that_rest_are_left_exactly_as_they_are() -> None:
   np.testing.assert_array_equal(mean, weight)
 
 
-def test_on_two_devices_it_moves_once_a_step() -> None:
+def test_on_two_devices_it_moves_once_a_step(tmp_path: pathlib.Path) -> None:
   code = """
     import tensorflow as tf
     from compression.training import average
@@ -91,9 +88,9 @@ def test_on_two_devices_it_moves_once_a_step() -> None:
       train()
     print(*(float(value) for value in strategy.experimental_local_results(mean)))
   """
-  done = subprocess.run(
-    [sys.executable, "-c", textwrap.dedent(code)],
-    cwd=ROOT, capture_output=True, text=True, check=True,
-  )  # fmt: skip
+  process = Fork(textwrap.dedent(code), output=tmp_path / "out")
+  assert process.wait() == 0, process.errors
   expected = run(make_pairs(), range(1, 7), 0.4)[-1]
-  np.testing.assert_allclose([float(word) for word in done.stdout.split()], [expected] * 2, 1e-6)
+  np.testing.assert_allclose(
+    [float(word) for word in process.printed.split()], [expected] * 2, 1e-6
+  )

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import pathlib
 import random
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
 import numpy as np
 
+from tests.forks import Fork
+
 _CHANCE = random.SystemRandom()  # so that tests that run at the same time do not meet
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def free_addresses(count: int) -> list[str]:
@@ -37,15 +35,17 @@ class Processes:
 
   Args:
     folder: of these folders.
-    command: the module of the program, and what it is given.
+    module: the program.
+    args: what it is given.
     **jobs: how many processes each job has.
   """
 
-  def __init__(self, folder: pathlib.Path, command: Sequence[str], **jobs: int):
-    self.folder, self.command = folder, command
+  def __init__(self, folder: pathlib.Path, module: str, args: Sequence[str], **jobs: int):
+    self.folder, self.args = folder, args
+    self.code = f"import runpy; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
     addresses = iter(free_addresses(sum(jobs.values())))
     self.cluster = {job: [next(addresses) for _ in range(count)] for job, count in jobs.items()}
-    self.started: list[subprocess.Popen[str]] = []
+    self.started: list[Fork] = []
 
   def __enter__(self) -> Processes:
     return self
@@ -53,28 +53,26 @@ class Processes:
   def __exit__(self, *error: object) -> None:
     for process in self.started:
       process.kill()
-      process.communicate()
 
-  def start(self, job: str, index: int = 0) -> subprocess.Popen[str]:
+  def start(self, job: str, index: int = 0) -> Fork:
     place = self.folder / f"{job}{index}"
     place.mkdir(exist_ok=True)
     group = {"cluster": self.cluster, "task": {"type": job, "index": index}}
-    process = subprocess.Popen(
-      [sys.executable, "-m", *self.command],
-      cwd=place,
-      env={**os.environ, "PYTHONPATH": str(_ROOT), "TF_CONFIG": json.dumps(group)},
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
+    process = Fork(
+      self.code,
+      *self.args,
+      output=self.folder / f"{len(self.started)}.out",
+      place=place,
+      environment={"TF_CONFIG": json.dumps(group)},
     )
     self.started.append(process)
     return process
 
 
-def wait_for_checkpoint(folder: pathlib.Path, step: int, process: subprocess.Popen[str]) -> None:
+def wait_for_checkpoint(folder: pathlib.Path, step: int, process: Fork) -> None:
   """Until the last checkpoint of a run is of this step or a later one."""
   while newest_checkpoint(folder) < step:
-    assert process.poll() is None, process.communicate()
+    assert process.status is None, (process.printed, process.errors)
     time.sleep(0.01)
 
 

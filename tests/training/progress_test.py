@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pathlib
 import re
-import subprocess
-import sys
 import warnings
 
 import pytest
@@ -13,6 +11,7 @@ import tensorflow as tf
 
 from compression.training.callbacks import Plan, StepCallback
 from compression.training.progress import progress_bar
+from tests.forks import Fork
 from tests.training.tiny import tiny_trainer
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -52,7 +51,9 @@ def test_bar_stays_where_the_run_was_stopped(capsys: pytest.CaptureFixture[str])
   assert line.startswith(" 75%|") and " 15/20 [" in line
 
 
-def test_tensorflow_addons_is_imported_here_only_and_only_when_used() -> None:
+def test_tensorflow_addons_is_imported_here_only_and_only_when_used(
+  tmp_path: pathlib.Path,
+) -> None:
   importing = re.compile(r"^\s*(import|from) tensorflow_addons", re.MULTILINE)
   found = [
     file.name
@@ -61,4 +62,4 @@ def test_tensorflow_addons_is_imported_here_only_and_only_when_used() -> None:
   ]
   assert found == ["progress.py"]
   code = "import sys, compression.training.loop; sys.exit('tensorflow_addons' in sys.modules)"
-  assert subprocess.run([sys.executable, "-c", code], cwd=_ROOT, check=False).returncode == 0
+  assert Fork(code, output=tmp_path / "out").wait() == 0

@@ -7,8 +7,6 @@ import logging
 import pathlib
 import re
 import socket
-import subprocess
-import sys
 import textwrap
 import threading
 
@@ -25,6 +23,7 @@ from compression.training.console import Console
 from compression.training.loop import train
 from compression.training.tasks.recurrent.config import Experiment, TrainConfig
 from compression.training.tasks.recurrent.task import RecurrentTask
+from tests.forks import Fork
 from tests.training.processes import (
   Processes,
   assert_close,
@@ -34,7 +33,6 @@ from tests.training.processes import (
 )
 from tests.training.tiny import TinyTask
 
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
 _TIMEOUT = 300  # seconds after which something hangs
 
 GROUP = {"chief": ["a:1"], "ps": ["b:2"], "worker": ["c:3", "[::1]:4"]}
@@ -150,7 +148,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
 
 def group_of(folder: pathlib.Path, train_dir: str, settings: LoopConfig, **jobs: int) -> Processes:
   (folder / "config.json").write_text(settings.to_json())
-  return Processes(folder, ["tests.training.tiny", "../config.json", train_dir], **jobs)
+  return Processes(folder, "tests.training.tiny", ["../config.json", train_dir], **jobs)
 
 
 @pytest.mark.slow
@@ -181,15 +179,9 @@ def test_two_devices_learn_what_one_does(tmp_path: pathlib.Path) -> None:
   Image.fromarray(noise).save(tmp_path / "a.png")
   lines: list[str] = []
   train(on_photos(tmp_path, "none"), tmp_path / "one", Console(lines.append))
-  result = subprocess.run(
-    [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)],
-    cwd=_ROOT,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert result.returncode == 0, result.stderr
-  *said, refusal = result.stdout.splitlines()
+  process = Fork(textwrap.dedent(code), str(tmp_path), output=tmp_path / "out")
+  assert process.wait() == 0, process.errors
+  *said, refusal = process.printed.splitlines()
   assert refusal == "batch_size must be a multiple of the 2 devices: 5"
   assert [_words(line) for line in said] == [_words(line) for line in lines]
   for line, expected in zip(said, lines):
@@ -199,7 +191,7 @@ def test_two_devices_learn_what_one_does(tmp_path: pathlib.Path) -> None:
 
 def on_photos(folder: pathlib.Path, distribution: str) -> RecurrentTask:
   """Two steps for the bytes, with tiles of both kinds."""
-  network = RecurrentConfig("lstm", width=1 / 32, bits=8, iterations=2)
+  network = RecurrentConfig("toderici2016_fc", "additive", width=1 / 32, bits=8, iterations=2)
   settings = TrainConfig(
     train_glob=f"{folder}/a.png", patch_size=16, batch_size=4, learning_rate=0.5, steps=2,
     loss="log_mse", rate_weight=1.0, rate_ramp=0.0, synthetic=0.25,
@@ -230,13 +222,14 @@ def test_a_killed_worker_ends_the_others_and_all_go_on_as_if_nothing_had_been(
     wait_for_checkpoint(run, 4, first)
     second.kill()
     pause.unlink()
-    _, errors = first.communicate(timeout=_TIMEOUT)
-    assert first.returncode == 1
+    assert first.wait(_TIMEOUT) == 1
+    errors = first.errors
     assert errors.startswith("error: worker 1 has gone; start") and errors.count("\n") == 1
     again = [group.start("worker", index) for index in range(2)]
-    outputs = [process.communicate(timeout=_TIMEOUT) for process in again]
-  assert [process.returncode for process in again] == [0, 0], outputs
-  assert "; steps 4 to 8" in outputs[0][0] and outputs[1] == ("", "")  # the first speaks for all
+    assert [process.wait(_TIMEOUT) for process in again] == [0, 0], [each.errors for each in again]
+  first, second = again
+  assert "; steps 4 to 8" in first.printed
+  assert (second.printed, second.errors) == ("", "")  # the first speaks for all
   assert_close(alone, last_checkpoint(run))
 
 
@@ -254,7 +247,6 @@ def test_with_parameter_servers_chief_and_worker_may_die_and_a_lost_server_is_on
     server, worker, chief = (group.start(job) for job in ("ps", "worker", "chief"))
     wait_for_checkpoint(run, 4, chief)
     chief.kill()
-    chief.communicate()
     pauses[0].unlink()
     chief = group.start("chief")
     wait_for_checkpoint(run, 8, chief)
@@ -262,13 +254,13 @@ def test_with_parameter_servers_chief_and_worker_may_die_and_a_lost_server_is_on
 
     worker.kill()
     pauses[1].unlink()
-    assert chief.stderr is not None
-    assert chief.stderr.readline().startswith("warning: worker 0 does not answer; training goes on")
+    warning = chief.wait_for_errors()
+    assert warning.startswith("warning: worker 0 does not answer; training goes on")
     group.start("worker")
     wait_for_checkpoint(run, 16, chief)  # with the only worker, back again
     server.kill()
-    output, errors = chief.communicate(timeout=_TIMEOUT)
-  assert chief.returncode == 1
+    assert chief.wait(_TIMEOUT) == 1
+  errors = chief.errors.removeprefix(warning)
   assert errors.startswith("error: ps 0 has gone; start") and errors.count("\n") == 1
-  assert output.startswith("line: ") and "; steps 4 to 1000000" in output
+  assert chief.printed.startswith("line: ") and "; steps 4 to 1000000" in chief.printed
   assert not (tmp_path / "ps0" / "run").exists() and not (tmp_path / "worker0" / "run").exists()

@@ -27,15 +27,15 @@ from compression.training.tasks.bits.trainer import EntropyTrainer
 
 MODELS = {
   "interlaced": InterlacedConfig(
-    2, 4, raster_layers=2, shared_from=2, hidden=8, state=8, groups=2, group_hidden=8
+    4, 2, raster_layers=1, shared_from=1, hidden=8, state=8, groups=2, group_hidden=8
   ),
-  "progressive": ProgressiveConfig(2, 4),
+  "progressive": ProgressiveConfig(4, 2),
 }
 
 
 @pytest.fixture(scope="module")
 def codes(tmp_path_factory):
-  """The release's synthetic codes: 4 layers of 2 bits, each bit with an entropy of 0.72."""
+  """The release's synthetic codes: 8 bits at each place, each with an entropy of 0.72."""
   file = tmp_path_factory.mktemp("codes") / "synthetic"
   write_codes(file, synthetic_codes(100))
   return file
@@ -82,8 +82,8 @@ def test_the_result_codes_what_it_has_learned(runs, codes, name):
   }  # fmt: skip
   coder = learned.load(folder / ENTROPY_CODER_FOLDER)
   code = read_codes(str(codes))[0].unpack()[:6, :7]
-  bits = np.moveaxis(code.reshape(6, 7, 4, 2) > 0, 2, 0)
-  np.testing.assert_array_equal(coder.decode(coder.encode(bits), (6, 7, 2)), bits)
+  bits = np.moveaxis(code.reshape(6, 7, 2, 4) > 0, 2, 0)
+  np.testing.assert_array_equal(coder.decode(coder.encode(bits), (6, 7, 4)), bits)
 
 
 @pytest.mark.slow

@@ -20,15 +20,15 @@ from compression.training.tasks.bits.trainer import EntropyTrainer
 
 LAYERS = 3
 MODELS = {
-  "interlaced": InterlacedConfig(2, 4, hidden=4, state=3, groups=2, group_hidden=4),
-  "progressive": ProgressiveConfig(2, 4),
+  "interlaced": InterlacedConfig(2, LAYERS, hidden=4, state=3, groups=2, group_hidden=4),
+  "progressive": ProgressiveConfig(2, LAYERS),
 }
 
 
 def make_trainer(name="interlaced", learning_rate=0.01, **changes):
   experiment = EntropyExperiment(name, MODELS[name], EntropyTrainConfig(**changes), InputConfig())
   trainer = EntropyTrainer(experiment, LAYERS)
-  trainer.compile(optimizer=tf.keras.optimizers.legacy.SGD(learning_rate))
+  trainer.prepare(tf.keras.optimizers.SGD(learning_rate))
   return trainer
 
 

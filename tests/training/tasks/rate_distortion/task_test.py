@@ -67,9 +67,7 @@ def test_a_run_says_how_it_goes_and_leaves_a_model_that_compresses(whole, photo)
 
 
 def test_a_run_that_goes_on_is_the_run_in_one_piece(tmp_path, whole, images):
-  settings = experiment(
-    images, steps=6, checkpoint_steps=4, enlarged=0.5, validation_glob=f"{images}/*"
-  )
+  settings = experiment(images, steps=6, checkpoint_steps=4, enlarged=0.5)  # without validation
   assert train(Cut(settings), tmp_path, QUIET) == signal.SIGTERM
   assert train(RateDistortionTask(settings), tmp_path, QUIET) is None
   expected, found = last_checkpoint(whole[0]), last_checkpoint(tmp_path)

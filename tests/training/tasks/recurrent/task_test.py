@@ -33,7 +33,8 @@ from compression.training.tasks.recurrent.task import (
 )
 from tests.training.processes import read_events
 
-_MODEL = RecurrentConfig(width=1 / 32, bits=8, iterations=2)
+# The unit that is traced soonest.
+_MODEL = RecurrentConfig("lstm", width=1 / 32, bits=8, iterations=2)
 
 
 def experiment(
@@ -65,7 +66,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, images: pathlib.Path) -> Run:
 @pytest.mark.slow
 def test_a_run_leaves_a_model_that_compresses(run: Run, photo: np.ndarray) -> None:
   assert run.lines[0] == (
-    "residual_gru, one_shot, width 0.03125: 0.03 M parameters; 2 images; steps 0 to 4"
+    "lstm, one_shot, width 0.03125: 0.03 M parameters; 2 images; steps 0 to 4"
   )
   starts = [line.split("  ")[:2] for line in run.lines[1:]]
   assert starts == [
@@ -93,14 +94,14 @@ def test_training_starts_from_another_model(run: Run, images: pathlib.Path) -> N
     for name, variable in named_variables(network).items():
       np.testing.assert_array_equal(variable, first[name].astype(np.float32))
 
-  double = RecurrentConfig(width=1 / 16, bits=8, iterations=2)
+  double = RecurrentConfig("lstm", width=1 / 16, bits=8, iterations=2)
   wide = make_trainer(experiment(images, double), init=model)
   x = wide.network.to_x(np.random.default_rng(0).integers(0, 256, [1, 32, 32, 3]).astype(np.uint8))
   expected, found = second.network(x), wide.network(x)
   assert (found.codes.numpy() == expected.codes.numpy()).mean() > 0.95
   np.testing.assert_allclose(found.images[0], expected.images[0], atol=0.1)
 
-  other = RecurrentConfig(width=1 / 16, bits=16)
+  other = RecurrentConfig("lstm", width=1 / 16, bits=16)
   with pytest.raises(ModelError, match="must have shape"):
     make_trainer(experiment(images, other), init=model)
   with pytest.raises(ModelError, match="no_such_model"):
