@@ -138,8 +138,9 @@ if [ -z "$$python" ]; then \
 fi
 endef
 
-# An interrupted install leaves `.partial`, and the next one starts from nothing. Bytecode is made of
-# what is imported, when it is: that is a third of it.
+# An interrupted install leaves `.partial`, and the next one starts from nothing. uv unpacks several
+# packages at a time, and once for all clones; where it finds none (it does not read pip's settings),
+# pip does. Bytecode is made of what is imported, when it is: that is a third of it.
 $(VENV_READY): setup.py
 	@$(call FIND_PYTHON,$(PYTHON)); \
 	if [ -e $(VENV)/.partial ] || [ "$$($(RUN) -V 2> /dev/null)" != "$$("$$python" -V)" ]; then \
@@ -148,6 +149,8 @@ $(VENV_READY): setup.py
 	mkdir -p $(VENV) && rm -f $@ && touch $(VENV)/.partial && \
 	echo "Installing into $(VENV) with $$("$$python" -V): some minutes, some 3 GB" && \
 	"$$python" -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --no-compile uv
+	$(VENV)/bin/uv pip install --quiet --python $(RUN) --editable '.[dev]' || \
 	$(RUN) -m pip install --disable-pip-version-check --use-pep517 --no-compile --editable '.[dev]'
 	@rm -rf build *.egg-info
 	@mv $(VENV)/.partial $@
