@@ -51,27 +51,17 @@ are the last of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
-from compression.codecs.hu2020.integers import LATENT_BITS, HyperSynthesis, Prediction
-from compression.codecs.hu2020.residuals import (
-  MAX_VALUE,
-  ResidualCoder,
-  Residuals,
-  put_signs,
-  take_signs,
-)
+from compression.codecs.hu2020.integers import UNITS
+from compression.codecs.hu2020.predictor import RESIDUALS, Predictor, counts_of
+from compression.codecs.hu2020.residuals import ResidualCoder, Residuals, put_signs, take_signs
 from compression.codecs.qualities import QualityCodec
 from compression.codecs.registry import register_models
 from compression.codecs.strips import in_strips
-from compression.common.errors import ModelError
 from compression.common.npz import assign
 from compression.entropy import magnitudes
-from compression.entropy.fixed_point import ACTIVATION_BITS
-from compression.entropy.latents import tables
-from compression.entropy.latents.tables import LatentTables
 from compression.entropy.symbols import Decoder, Encoder
 from compression.formats.stepped import SteppedFormat
 
@@ -79,17 +69,9 @@ KIND = "hu2020"
 BLOCK = 16
 """Pixels along a side of what a place of y stands for."""
 
-RESIDUALS = ("residuals2/", "residuals3/")
-"""What the names of the arrays of `residuals.py` begin with, of z2 and of y."""
-
 _PEAK = np.float32(255)
-_UNITS = 1 << LATENT_BITS
 _REACH_OF_ANALYSIS = 2  # rows of y: (2 + 4 + 8 + 16) pixels in blocks of 16
 _REACH_OF_SYNTHESIS = 3  # 1 + 1/2 + 1/4 of transposed 5x5, and 3/8 + 1/8 + 1/16 of what follows
-
-_SQUARE = 8.0
-"""Bits that a square of 1 in a latent is worth: 12 / (2 ln 2) is for small steps, where a bit more
-of a coefficient takes away three quarters of 1/12."""
 
 
 @register_models(KIND)
@@ -112,66 +94,6 @@ class Hu2020(QualityCodec):
     return Hu2020Coder(arrays, where)
 
 
-class Coarse(NamedTuple):
-  """What a decoder knows before y: z1^ and z2^ have told it.
-
-  Attributes:
-    mu: int32 [h, w, N], in 1/16.
-    scales: int16 [h, w, N].
-    h: float32 [h, w, features], h2 and h1, for the synthesis.
-  """
-
-  mu: np.ndarray
-  scales: np.ndarray
-  h: np.ndarray
-
-
-class Predictor:
-  """From z1^ to mu and scale of y, in integers.
-
-  Args:
-    arrays: of an archive.
-    where: it is from, for messages.
-
-  Attributes:
-    prior: of z1.
-
-  Raises:
-    ModelError: if they do not fit.
-  """
-
-  def __init__(self, arrays: Mapping[str, np.ndarray], where: str):
-    self.prior = LatentTables(tables.in_archive(arrays), where)
-    # A float32 times 16 is exact.
-    self._offset = np.rint(arrays["prior/offset"] * np.float32(_UNITS)).astype(np.int32)
-    self._synthesis1 = HyperSynthesis(arrays, "hyper_synthesis1", where)
-    self._synthesis2 = HyperSynthesis(arrays, "hyper_synthesis2", where)
-    self._prediction2 = Prediction(arrays, "prediction2", where)
-    self._prediction3 = Prediction(arrays, "prediction3", where)
-    self.channels2, self.channels3 = self._prediction2.channels, self._prediction3.channels
-    if (
-      self._synthesis1.channels != self.prior.channels
-      or self._synthesis1.features != self._prediction2.features
-      or self._synthesis2.channels != self.channels2
-      or self._synthesis2.features != self._prediction3.features
-    ):
-      raise ModelError(f"{where}: the parts of its prediction do not fit together")
-
-  def of_z2(self, q1: np.ndarray, height: int, width: int) -> tuple[np.ndarray, ...]:
-    """mu, scales, and h1 [height, width, features], of z1's int32 [h, w, C]."""
-    h1 = self._synthesis1(q1 * _UNITS + self._offset, height, width)
-    return (*self._prediction2(h1), h1)
-
-  def of_y(self, z2_hat: np.ndarray, h1: np.ndarray, height: int, width: int) -> Coarse:
-    """What z2^ says, int32 [h, w, C] in 1/16, of y [height, width, N]."""
-    h2 = self._synthesis2(z2_hat, height, width)
-    rows, columns, depth = h1.shape
-    h1 = h1.reshape(rows, columns, 2, 2, depth // 4).swapaxes(1, 2)
-    h1 = h1.reshape(2 * rows, 2 * columns, depth // 4)[:height, :width]
-    h = np.concatenate([h2, h1], -1).astype(np.float32) / np.float32(1 << ACTIVATION_BITS)
-    return Coarse(*self._prediction3(h2), h)
-
-
 class Hu2020Coder:
   """One quality.
 
@@ -188,8 +110,8 @@ class Hu2020Coder:
 
     self._predictor = predictor = Predictor(arrays, where)
     self._coders = [
-      ResidualCoder({n[len(part) :]: a for n, a in arrays.items() if n.startswith(part)}, c, where)
-      for part, c in zip(RESIDUALS, (predictor.channels2, predictor.channels3))
+      ResidualCoder(counts_of(arrays, part), channels, where)
+      for part, channels in zip(RESIDUALS, (predictor.channels2, predictor.channels3))
     ]
     network = Hu2020Network(predictor.channels3)
     network.build()
@@ -209,10 +131,10 @@ class Hu2020Coder:
     q1 = self._predictor.prior.quantize(z1)
     self._predictor.prior.put(encoder, q1)
     mu, scales, h1 = self._predictor.of_z2(q1, *z2.shape[:2])
-    residuals = Residuals(rounded(z2, mu, scales, self._coders[0].bits()), scales)
+    residuals = Residuals(self._coders[0].rounded(z2, mu, scales), scales)
     put_signs(encoder, self._coders[0].encode(encoder, residuals))
-    coarse = self._predictor.of_y(residuals.q * _UNITS + mu, h1, *y.shape[:2])
-    q = rounded(y, coarse.mu, coarse.scales, self._coders[1].bits())
+    coarse = self._predictor.of_y(residuals.q * UNITS + mu, h1, *y.shape[:2])
+    q = self._coders[1].rounded(y, coarse.mu, coarse.scales)
     negative = self._coders[1].encode(encoder, Residuals(q, coarse.scales))
     return magnitudes.finish(encoder, negative)
 
@@ -225,11 +147,11 @@ class Hu2020Coder:
     mu, scales, h1 = self._predictor.of_z2(q1, rows2, columns2)
     found = self._coders[0].decode(decoder, scales)
     q2 = self._coders[0].signed(found, take_signs(decoder, found))
-    coarse = self._predictor.of_y(q2 * _UNITS + mu, h1, rows, columns)
+    coarse = self._predictor.of_y(q2 * UNITS + mu, h1, rows, columns)
     found = self._coders[1].decode(decoder, coarse.scales)
     negative = magnitudes.read_signs(decoder, np.count_nonzero(found))
-    y_hat = self._coders[1].signed(found, negative) * _UNITS + coarse.mu
-    return self.synthesise(y_hat.astype(np.float32) / _UNITS, coarse.h)[:height, :width]
+    y_hat = self._coders[1].signed(found, negative) * UNITS + coarse.mu
+    return self.synthesise(y_hat.astype(np.float32) / UNITS, coarse.h)[:height, :width]
 
   def analyse(self, image: np.ndarray) -> np.ndarray:
     """g_a of an image, uint8 [H, W, 3] -> y, float32 [ceil(H/16), ceil(W/16), N]."""
@@ -249,48 +171,3 @@ class Hu2020Coder:
       return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
 
     return in_strips(g_s, [y_hat, h], [1, 1], BLOCK, _REACH_OF_SYNTHESIS)
-
-
-def rounded(values: np.ndarray, mu: np.ndarray, scales: np.ndarray, bits: np.ndarray) -> np.ndarray:
-  """q: the nearest to values - mu, or one nearer to 0 where that saves more than it costs.
-
-  Args:
-    values: float32 [h, w, C].
-    mu: integers of that shape, in 1/16.
-    scales: of that shape.
-    bits: float64 [SCALES, n], what magnitudes cost.
-
-  Returns: int32, within MAX_VALUE.
-  """
-  exact = np.clip(values - mu / np.float32(_UNITS), -MAX_VALUE, MAX_VALUE)
-  size = np.abs(exact)
-  nearest = np.rint(size).astype(np.int32)
-  may = (nearest > 0) & (nearest < bits.shape[1] - 1)
-  high, off = nearest[may], size[may] - nearest[may]
-  saved = bits[scales[may], high] - bits[scales[may], high - 1]
-  nearest[may] -= saved > _SQUARE * (np.square(off + 1) - np.square(off))
-  return np.where(exact < 0, -nearest, nearest)
-
-
-def counted(arrays: Mapping[str, np.ndarray], latents: list[tuple[np.ndarray, ...]]) -> dict:
-  """The arrays of residuals that belong to an archive, counted in latents.
-
-  Args:
-    arrays: the others of the archive.
-    latents: y, z2 and z1 of each image, float32 [h, w, C].
-  """
-  predictor = Predictor(arrays, "these weights")
-  found: tuple[list[Residuals], list[Residuals]] = ([], [])
-  for y, z2, z1 in latents:
-    mu, scales, h1 = predictor.of_z2(predictor.prior.quantize(z1), *z2.shape[:2])
-    q = np.rint(z2 - mu / np.float32(_UNITS)).astype(np.int32)
-    found[0].append(Residuals(q, scales))
-    coarse = predictor.of_y(q * _UNITS + mu, h1, *y.shape[:2])
-    q = np.rint(y - coarse.mu / np.float32(_UNITS)).astype(np.int32)
-    found[1].append(Residuals(q, coarse.scales))
-  from compression.codecs.hu2020 import residuals
-
-  made = {}
-  for part, examples in zip(RESIDUALS, found):
-    made.update({part + name: array for name, array in residuals.count(examples).items()})
-  return made

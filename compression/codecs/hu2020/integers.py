@@ -24,7 +24,8 @@ from compression.common.errors import ModelError
 from compression.entropy.fixed_point import ACTIVATION_MAX, WEIGHT_BITS, clamp, relu, rescale
 
 LATENT_BITS = 4
-"""Latents are in units of 2^-LATENT_BITS."""
+UNITS = 1 << LATENT_BITS
+"""Latents and mu are in 1/UNITS."""
 
 SCALES = 37
 """Indexes of scales: 2^-3 to 2^6 in steps of a quarter of an octave."""

@@ -1,7 +1,7 @@
 """The networks of Hu, Yang, Liu (2020) in Keras, as they are trained.
 
 With N channels, and k/2 a convolution of k x k at every second place, k*2 a transposed one to twice
-as many:
+as many (and conv5 of the output of at least 3):
 
 analysis, x -> y, /16                    hyper_analysis2, y -> z2, /32
   conv1  5/2  N/4   GDN                    conv1  3  N/2, then space to depth
@@ -42,7 +42,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from compression.codecs.hu2020.codec import RESIDUALS, counted
+from compression.codecs.hu2020.predictor import RESIDUALS, Latents, counted
 from compression.entropy import fixed_point
 from compression.entropy.latents import tables
 from compression.entropy.latents.factorized import FactorizedPrior
@@ -162,7 +162,7 @@ class Hu2020Network(tf.keras.Model):
         conv("conv2", narrow, 3, 1, _leaky),
         conv("conv3", 2 * narrow, 3, 1, _leaky),
         up("conv4", n * 3 // 32),
-        conv("conv5", n // 16, 3, 1, _leaky),
+        conv("conv5", max(n // 16, _COLOURS), 3, 1, _leaky),
         conv("conv6", _COLOURS, 1, 1),
       ],
       name="output",
@@ -249,7 +249,7 @@ class Hu2020Network(tf.keras.Model):
     latents = []
     for tile in tiles:
       y = self.g_a(tile[np.newaxis] / np.float32(_PEAK))
-      latents.append(tuple(each[0].numpy() for each in (y, *self.hyper_analyses(y))))
+      latents.append(Latents(*(each[0].numpy() for each in (y, *self.hyper_analyses(y)))))
     return {**arrays, **counted(arrays, latents)}
 
   def from_archive(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
