@@ -211,8 +211,8 @@ class Hu2020Network(tf.keras.Model):
 
   def hyper_analyses(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """y -> z2 and z1, each of half as many rows and columns, rounded up."""
-    z2 = self.hyper_analysis2(_even(y / GAIN))
-    return z2, self.hyper_analysis1(_even(z2))
+    z2 = self.hyper_analysis2(even(y / GAIN))
+    return z2, self.hyper_analysis1(even(z2))
 
   def g_s(self, y_hat: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
     """y^, float32 [n, h, w, N], and both h, of as many places -> x^, float32 [n, 16 h, 16 w, 3]."""
@@ -400,7 +400,7 @@ def _prediction(name: str, first: int, between: int, latent: int) -> tf.keras.Se
   )
 
 
-def _even(values: tf.Tensor) -> tf.Tensor:
+def even(values: tf.Tensor) -> tf.Tensor:
   """With a last row and column again where there is an odd number of them."""
   height, width = tf.unstack(tf.shape(values)[1:3])
   return tf.pad(values, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]], "SYMMETRIC")

@@ -28,7 +28,7 @@ def network(seed: int = 0, scale: float = 30.0) -> Hu2020Network:
     if name.endswith("kernel"):
       deviation = 1 / np.sqrt(np.prod(variable.shape[:-1]))
       variable.assign(rng.normal(0, deviation, variable.shape))
-    elif name.endswith("bias") and not name.startswith("training"):
+    elif "bias" in name:
       variable.assign(rng.normal(0, 0.1, variable.shape))
   made.analysis.layers[-1].kernel.assign(made.analysis.layers[-1].kernel * scale / 16)
   return made

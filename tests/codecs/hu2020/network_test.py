@@ -98,7 +98,7 @@ def test_the_bits_of_a_latent_are_those_of_a_gaussian_with_a_unit_of_noise():
 
 
 def test_every_weight_has_a_gradient():
-  made = network()
+  made = network(scale=1000.0)  # so that z1 is not all zeros
   x = tf.random.stateless_uniform([1, 64, 64, 3], [0, 1])
   with tf.GradientTape() as tape:
     coded = made(x, tf.zeros(made.noise_shape(tf.shape(x))))

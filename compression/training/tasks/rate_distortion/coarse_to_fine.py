@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compression.codecs.hu2020.network import GAIN, Hu2020Network
+from compression.codecs.hu2020.network import GAIN, Hu2020Network, even
 from compression.training.tasks.rate_distortion import principal
 from compression.training.tasks.rate_distortion.principal import OF_LOGISTIC, PEAK, Stage
 
@@ -74,7 +74,7 @@ def _pass_on(output: Mapping[str, Any], mean: np.ndarray) -> None:
 
 def _set_hyper_analysis(stack: tf.keras.Sequential, y: tf.Tensor) -> tf.Tensor:
   """Sets one, for latents [N, h, w, C] like these; returns what it gives."""
-  layers = _layers(stack)
+  layers, y = _layers(stack), even(y)
   kernel = _RANDOM * layers["conv1"].kernel.numpy() / _spread(y)[:, None]
   half = min(layers["conv1"].filters // 2, y.shape[-1])
   at = np.arange(half)

@@ -19,6 +19,7 @@ from compression.codecs.balle2017.network import Balle2017Network
 from compression.codecs.hu2020.network import Hu2020Network
 from compression.datasets.enlarged_tiles import WithEnlargedTiles
 from compression.datasets.some_tiles import is_chosen
+from compression.layers.stacks import Coded
 from compression.metrics import ms_ssim, psnr
 from compression.training.callbacks import Plan
 from compression.training.console import Console, Say
@@ -132,13 +133,13 @@ class Validate(Validation):
 
   def _of(self, image: np.ndarray) -> tuple[float, float, float]:
     """Bits per pixel by the prior, PSNR and MS-SSIM."""
-    x_hat, bits = self._coded(tf.constant(image[np.newaxis] / _PEAK))
-    pixels = np.rint(np.clip(x_hat[0].numpy(), 0, 1) * _PEAK).astype(np.uint8)
-    bpp = float(bits[0]) / (image.shape[0] * image.shape[1])
+    coded = self._coded(tf.constant(image[np.newaxis] / _PEAK))
+    pixels = np.rint(np.clip(coded.x_hat[0].numpy(), 0, 1) * _PEAK).astype(np.uint8)
+    bpp = float(coded.bits[0]) / (image.shape[0] * image.shape[1])
     return bpp, float(psnr(image, pixels)), float(ms_ssim(image, pixels))
 
   @functools.cached_property
-  def _coded(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """x -> x^ and bits, with rounding in the place of noise."""
+  def _coded(self) -> Callable[[tf.Tensor], Coded]:
+    """Of x, with rounding in the place of noise."""
     network = self.model.averaged
     return tf.function(network.rounded, reduce_retracing=True)

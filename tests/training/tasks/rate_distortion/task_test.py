@@ -97,16 +97,19 @@ def test_first_weights_show_the_picture_already(images, photo):
     np.testing.assert_array_equal(trainer.averaged.named_variables()[name], variable)
 
 
-@pytest.mark.parametrize("settings", [experiment, coarse_to_fine])
-def test_it_learns(images, photo, settings):
+@pytest.mark.parametrize(
+  ("settings", "tiles", "optimizer"), [(experiment, 16, "adam"), (coarse_to_fine, 4, "muon")]
+)
+def test_it_learns(images, photo, settings, tiles, optimizer):
   source = Photo(photo)
-  task = RateDistortionTask(settings(images, steps=40, learning_rate=0.003))
+  task = RateDistortionTask(
+    settings(images, steps=40, learning_rate=0.003, optimizer=optimizer, clip_norm=1.0)
+  )
   trainer = task.make_trainer(source, "")
-  losses = [
-    trainer.fit(source.tiles, epochs=1, batch_size=16, shuffle=False, verbose=0).history["loss"][0]
-    for _ in range(40)
-  ]
-  assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+  history = trainer.fit(
+    source.tiles[:tiles], epochs=40, batch_size=tiles, shuffle=False, verbose=0
+  ).history
+  assert np.mean(history["loss"][-5:]) < 0.9 * np.mean(history["loss"][:5])
 
 
 def test_training_starts_from_the_quality_of_the_nearest_lambda(tmp_path, whole, images):
@@ -145,12 +148,11 @@ def test_precision_is_of_what_is_trained_and_not_of_its_average(images, photo):
 def test_a_run_of_hu2020_leaves_a_model_that_compresses_and_that_another_lambda_starts_from(
   tmp_path, images, photo
 ):
-  settings = coarse_to_fine(images, steps=2, checkpoint_steps=2, validation_glob=f"{images}/*")
+  settings = coarse_to_fine(images, steps=2, checkpoint_steps=2)
   lines: list[str] = []
   folder = tmp_path / "run"
   assert train(RateDistortionTask(settings), folder, Console(lines.append, str)) is None
-  assert lines[0].startswith("hu2020, channels 32, lambda 0.01: 0.12 M parameters; 2 images")
-  assert "  validation bpp " in lines[2]
+  assert lines[0].startswith("hu2020, channels 32, lambda 0.01: 0.10 M parameters; 2 images")
   codec = registry.find(folder / "model")
   image = photo[:50, :70]
   assert codec.decompress(codec.compress(image, 1)).shape == image.shape
