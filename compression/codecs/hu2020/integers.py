@@ -6,7 +6,7 @@ They are the parts INTEGER of `network.py`, with the units of `entropy/fixed_poi
     latents z^, mu        2^-4      mu to +-2^15
     what enters, z^ / 4   2^-10     +-(2^15 - 1), as between all layers and for h
     weights               2^-12     int16
-    biases, sums          2^-22     int32; sums below 2^30 * 25 * 2^10 terms: 2^45
+    biases, sums          2^-22     int32; sums below 2^30 * 2^16 terms: 2^46
     scale                 1/4       of its logarithm to base 2, from LOW to HIGH: SCALES indexes
 
 All are held in float64, which is exact far beyond that, in any order of adding.
@@ -36,6 +36,7 @@ _SCALE_BITS = 2
 _LOWEST = -3 << _SCALE_BITS
 _INPUT = 2 ** (10 - LATENT_BITS - 2)  # what a unit of z^ is of z^ / 4
 _MU_MAX = 2**15 - 1
+_MAX_TERMS = 2**16
 _REACH = 2  # of a prediction: its 5x5
 _SIZES = {"hyper_synthesis": (1, 1, 1, 3), "prediction": (5, 1, 1)}
 
@@ -53,9 +54,11 @@ class HyperSynthesis:
   """
 
   def __init__(self, arrays: Mapping[str, np.ndarray], part: str, where: str):
-    self._layers = _layers(arrays, part, where, 1)
+    self._layers = _layers(arrays, part, where, narrow=4)
     self.channels = self._layers[0][0].shape[2]
     self.features = self._layers[-1][0].shape[3]
+    if self._layers[-2][1].size % 4 or self.features % 4:
+      raise ModelError(f"{where}: {part} has a depth that cannot become space")
 
   def __call__(self, z_hat: np.ndarray, height: int, width: int) -> np.ndarray:
     """h, float64 [height, width, features], of z^ [ceil(height / 2), ceil(width / 2), channels]."""
@@ -73,7 +76,7 @@ class Prediction:
   """h -> mu and the index of the scale of each value of a latent; arguments as above."""
 
   def __init__(self, arrays: Mapping[str, np.ndarray], part: str, where: str):
-    self._layers = _layers(arrays, part, where, 0)
+    self._layers = _layers(arrays, part, where)
     self.features = self._layers[0][0].shape[2]
     self.channels = self._layers[-1][0].shape[3] // 2
 
@@ -93,31 +96,26 @@ class Prediction:
 
 
 def _layers(
-  arrays: Mapping[str, np.ndarray], part: str, where: str, narrowing: int
+  arrays: Mapping[str, np.ndarray], part: str, where: str, narrow: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray]]:
   """Kernels and biases as float64, checked.
 
   Args:
-    narrowing: how many layers before the last the depth becomes a quarter; 0 for never.
+    narrow: the number of the layer that sees a quarter of the depth, or 0.
   """
   layers: list[tuple[np.ndarray, np.ndarray]] = []
-  sizes = _SIZES[part.rstrip("123")]
-  for number, size in enumerate(sizes, 1):
-    kernel, bias = (arrays.get(f"{part}/conv{number}/{name}") for name in ("kernel", "bias"))
-    before = layers[-1][1].size if layers else None
-    if before is not None and number + narrowing > len(sizes) and narrowing:
-      before //= 4
-    whole = kernel is not None and bias is not None and kernel.ndim == 4 and bias.ndim == 1
-    if (
-      not whole
-      or kernel.dtype.str[1:] != "i2"
-      or bias.dtype.str[1:] != "i4"
-      or kernel.shape[:2] != (size, size)
-      or before not in (None, kernel.shape[2])
-      or kernel.shape[3] != bias.size
-      or not 0 < kernel.size <= size**2 * 2**20
-    ):
-      raise ModelError(f"{where}: {part}/conv{number} is no layer of integers of this codec")
+  for number, size in enumerate(_SIZES[part.rstrip("123")], 1):
+    name = f"{part}/conv{number}"
+    kernel = arrays.get(f"{name}/kernel", np.zeros(0))
+    bias = arrays.get(f"{name}/bias", np.zeros(0))
+    wanted = (size, size, *kernel.shape[2:3], bias.size)
+    if layers:
+      wanted = (size, size, layers[-1][1].size // (4 if number == narrow else 1), bias.size)
+    kinds = (kernel.dtype.str[1:], bias.dtype.str[1:])
+    if kinds != ("i2", "i4") or kernel.shape != wanted or bias.ndim != 1 or not kernel.size:
+      raise ModelError(f"{where}: {name} is no layer of integers of this codec")
+    if kernel.size // bias.size > _MAX_TERMS:
+      raise ModelError(f"{where}: {name} has sums of more than {_MAX_TERMS} terms")
     layers.append((kernel.astype(np.float64), bias.astype(np.float64)))
   return layers
 

@@ -244,7 +244,7 @@ class Hu2020Network(tf.keras.Model):
     """
     arrays = {name: variable.numpy() for name, variable in self.named_variables().items()}
     chosen = {n: a for n, a in arrays.items() if n.partition("/")[0] in INTEGER}
-    integers = fixed_point.to_integers(chosen, lambda name, kernel: 1)
+    integers = fixed_point.to_integers(chosen, lambda name, kernel: np.ones(1))
     arrays = {**arrays, **integers, **tables.of_training(arrays)}
     latents = []
     for tile in tiles:

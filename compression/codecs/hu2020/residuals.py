@@ -223,7 +223,8 @@ class _Contexts:
   def _start(self, scales: np.ndarray) -> tuple[Grid, np.ndarray, np.ndarray]:
     """The grid, the flat scales, and the sums that are expected, int32."""
     weights = _WEIGHTS[:, : self._seen]
-    grid = Grid(len(self._order), [scales.shape[:2]], _PLACES[: self._seen], weights)
+    height, width, _ = scales.shape
+    grid = Grid(len(self._order), [(height, width)], _PLACES[: self._seen], weights)
     ordered = self.ordered(scales)
     flat = grid.put([ordered.astype(np.uint8)])
     return grid, flat, grid.all_sums(grid.put([self._expected[ordered].astype(np.uint8)]))

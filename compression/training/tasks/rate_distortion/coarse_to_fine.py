@@ -14,6 +14,7 @@ and the predictions with what each channel has on average: mu 0, its spread, wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,7 +49,7 @@ def start(network: Hu2020Network, tiles: np.ndarray, lmbda: float) -> None:
     Stage(analysis[f"conv{number}"], inverse, gain, analysis[f"gdn{number}"])
     for number, (inverse, gain) in enumerate(zip(inverses, _GAINS), 1)
   ]
-  last = 1 / (principal.first_step(lmbda) * np.prod(_GAINS) * GAIN)
+  last = 1 / (principal.first_step(lmbda) * math.prod(_GAINS) * GAIN)
   stages.append(Stage(analysis["conv4"], synthesis["conv1"], last))
   seen = principal.set_stages(stages, values)
   _pass_on(output, mean)
