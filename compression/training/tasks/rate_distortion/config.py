@@ -62,14 +62,19 @@ class Balle2017Config(CheckedConfig):
 class CoarseToFineConfig(RateDistortionConfig):
   """How `hu2020` is trained: as the others, with a loss that helps to begin.
 
+  By Muon rather than Adam: in 300 steps from the same weights it lowered the loss nearly twice as
+  far.
+
   Raises:
     ConfigError: if a value is not allowed.
   """
 
+  optimizer: str = redefined(RateDistortionConfig, "optimizer", "muon")
+  learning_rate: float = redefined(RateDistortionConfig, "learning_rate", 0.002)
   helping: float = setting(
     0.002,
     "in the first third of the steps, weight of the mean square of what is linear in the hyper"
-    " syntheses less the latents that they tell of; 0 with --init",
+    " syntheses less the latents that they tell of; none with init",
     low=0.0,
     high=1e6,
   )

@@ -75,7 +75,8 @@ class RateDistortionTrainer(Trainer):
     super().__init__(network, averaged, experiment.training.ema, **kwargs)
     self.experiment = experiment
     self.tiles = tiles
-    self.helping = float(getattr(experiment.training, "helping", 0.0))
+    training = experiment.training
+    self.helping = 0.0 if training.init else float(getattr(training, "helping", 0.0))
     self.means = Means(tf.keras.metrics.Mean("bpp"), tf.keras.metrics.Mean("square"))
 
   def start_from(self, arrays: Mapping[str, np.ndarray], source: str) -> None:
