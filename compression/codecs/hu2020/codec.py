@@ -30,8 +30,8 @@ What differs from the paper, and why:
     of 3x3 in each window of 5x5.
   - What enters them, and what is between their layers, is limited, and their LeakyReLU is ReLU.
   - Residuals have tables that were counted in photos, for 37 scales; they adapt to the image, and
-    by what is found around a residual (`residuals.py`). The paper has Gaussians. Here that takes
-    some percent less, and a decoder in NumPy has time for it.
+    are chosen by what is found around a residual, too (`residuals.py`). The paper has Gaussians.
+    That takes 8 % less than tables by the scale alone, and a decoder in NumPy has time for it.
   - z1 has the prior of `entropy/latents/` in the place of a Gaussian for each channel.
   - An encoder rounds towards mu where that saves more bits than it costs in squares.
   - Channels are fewer (paper: 192 to 384), and fewer where there are many pixels; the training is
