@@ -14,7 +14,7 @@ flags have the last word. models/*/training/ has those of the released models.
   python -m compression.train --codec=balle2017 --lambda=0.05 --train_glob='photos/*' --train_dir=4
   python -m compression.train --codec=balle2017 --lambda=0.018 --init=4/model ... --train_dir=3
   python -m compression.train --codec=dpcm_mlp --train_glob='photos/*' --train_dir=run
-Of balle2017 a run makes one quality; tools/join_qualities.py makes one model of several runs.
+Of balle2017 and hu2020 a run makes one quality; tools/join_qualities.py makes one model of several.
 
 Files of the recurrent network cost what an entropy coder leaves of the bits, which are a part of
 its loss. A model beside the networks estimates them; the coder that is shipped is trained

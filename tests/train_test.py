@@ -77,7 +77,7 @@ def images(tmp_path: pathlib.Path, photo: np.ndarray) -> str:
     (["--codec=none", "--train_dir=x"], "codec"),
     (["--codec=dpcm_mlp", "--train_dir=x"], "--train_glob is missing"),
     (["--codec=dpcm_mlp", "--train_dir=x", "--train_records=y"], "--train_records is of the codec"),
-    (["--train_dir=x", "--lambda=1"], "--lambda is of the codec balle2017, and here recurrent is"),
+    (["--train_dir=x", "--lambda=1"], "--lambda is of the codec balle2017 or hu2020, and here"),
     (["--train_dir=x", "--codec=balle2017", "--unit=gru"], "--unit is of the codec recurrent, and"),
     (["--codec=balle2017", "--train_dir=x", "--train_glob=y", "--lambda=0"], "lambda"),
     (["--codec=balle2017", "--train_dir=x", "--train_glob=y", "--patch_size=40"], "multiple of 16"),
@@ -95,7 +95,10 @@ def test_wrong_usage_is_one_line_and_status_2(
     ("{", "experiment.json: is not JSON"),
     ('{"model": {"depth": 3}}', "experiment.json: unknown key 'depth'"),
     ('{"training": {"steps": "many"}}', "experiment.json: steps must be a whole number"),
-    ('{"codec": "jpeg"}', "experiment.json: is of codec 'jpeg'; known: recurrent, balle2017, dpcm"),
+    (
+      '{"codec": "jpeg"}',
+      "experiment.json: is of codec 'jpeg'; known: recurrent, balle2017, hu2020",
+    ),
     ('{"codec": "balle2017", "model": {"unit": "gru"}}', "experiment.json: unknown key 'unit'"),
   ],
 )

@@ -30,7 +30,7 @@ from compression.common.errors import CompressionError, FormatError, ModelError
 
 ENTRY_POINTS = "compression.codecs"
 
-_INFRASTRUCTURE = ("base", "model_folders", "qualities", "registry", "targets")
+_INFRASTRUCTURE = ("base", "model_folders", "qualities", "registry", "strips", "targets")
 _Class = TypeVar("_Class", bound="type[Codec]")
 _Models = TypeVar("_Models", bound="type[ModelCodec]")
 

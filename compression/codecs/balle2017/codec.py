@@ -37,14 +37,15 @@ A file is that of `codecs/qualities.py`, magic "BLS7"; after the id comes what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 
 from compression.codecs.qualities import QualityCodec
 from compression.codecs.registry import register_models
+from compression.codecs.strips import in_strips
 from compression.common.npz import assign
+from compression.entropy.latents import tables
 from compression.entropy.latents.adaptive import AdaptiveCoder
 from compression.entropy.latents.tables import LatentTables
 from compression.formats.stepped import SteppedFormat
@@ -54,8 +55,6 @@ BLOCK = 16
 """Pixels along a side of what a place of the latent stands for."""
 
 _PEAK = np.float32(255)
-_TABLES = "prior/"
-_STRIP = 32  # rows of the latent: 512 of pixels
 _REACH_OF_ANALYSIS = 2  # rows of the latent: (9 + 4 * 5 + 8 * 5) / 2 pixels, about, in blocks of 16
 _REACH_OF_SYNTHESIS = 4  # the same, and one more for what convolutions of even strides begin with
 
@@ -94,13 +93,11 @@ class Balle2017Coder:
   def __init__(self, arrays: Mapping[str, np.ndarray], where: str):
     from compression.codecs.balle2017.network import Balle2017Network
 
-    tables = {n[len(_TABLES) :]: a for n, a in arrays.items() if n.startswith(_TABLES)}
-    self._prior = LatentTables(tables, where)
+    self._prior = LatentTables(tables.in_archive(arrays), where)
     self._coder = AdaptiveCoder(self._prior)
     network = Balle2017Network(self._prior.channels)
     network.build()
-    trained = {name: array for name, array in arrays.items() if not name.startswith(_TABLES)}
-    assign(network.named_variables(), trained, where)
+    assign(network.named_variables(), tables.without(arrays), where)
     self._network = network
 
   def encode(self, image: np.ndarray) -> bytes:
@@ -120,7 +117,7 @@ class Balle2017Coder:
     def g_a(part: np.ndarray) -> np.ndarray:
       return self._network.g_a((part / _PEAK)[np.newaxis])[0].numpy()
 
-    return _in_strips(g_a, x, BLOCK, 1, _REACH_OF_ANALYSIS)
+    return in_strips(g_a, [x], [BLOCK], 1, _REACH_OF_ANALYSIS)
 
   def synthesise(self, y_hat: np.ndarray) -> np.ndarray:
     """g_s of float32 [h, w, N] -> x^, uint8 [16 h, 16 w, 3]."""
@@ -129,42 +126,4 @@ class Balle2017Coder:
       pixels = self._network.g_s(part[np.newaxis])[0].numpy() * _PEAK
       return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
 
-    return _in_strips(g_s, y_hat, 1, BLOCK, _REACH_OF_SYNTHESIS)
-
-
-class _Strip(NamedTuple):
-  """Rows of the latent: those that are wanted, and those that they depend on."""
-
-  start: int
-  end: int
-  first: int
-  last: int
-
-
-def _strips(rows: int, reach: int) -> Iterator[_Strip]:
-  for start in range(0, rows, _STRIP):
-    end = min(start + _STRIP, rows)
-    yield _Strip(start, end, max(start - reach, 0), min(end + reach, rows))
-
-
-def _in_strips(
-  transform: Callable[[np.ndarray], np.ndarray],
-  values: np.ndarray,
-  rows_in: int,
-  rows_out: int,
-  reach: int,
-) -> np.ndarray:
-  """What a transform makes of values, strip by strip, so that memory does not grow with the image.
-
-  Args:
-    transform: [a, b, c] -> [d, e, f].
-    values: [rows, ...].
-    rows_in, rows_out: of values and of the result, for a row of the latent.
-    reach: how many rows of the latent another one depends on, up and down.
-  """
-  parts = []
-  for strip in _strips(len(values) // rows_in, reach):
-    made = transform(values[strip.first * rows_in : strip.last * rows_in])
-    begin = strip.start - strip.first
-    parts.append(made[begin * rows_out : (begin + strip.end - strip.start) * rows_out])
-  return np.concatenate(parts)
+    return in_strips(g_s, [y_hat], [1], BLOCK, _REACH_OF_SYNTHESIS)

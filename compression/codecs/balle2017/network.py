@@ -11,30 +11,22 @@ without bias
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from compression.entropy.latents import tables
 from compression.entropy.latents.factorized import FactorizedPrior
 from compression.layers.gdn import GDN
 from compression.layers.recurrent_cell import REGISTRATION
+from compression.layers.stacks import Coded, named_variables, own_name
 
 DOWN = 16
 """Pixels along a side of what a place of the latent stands for."""
 
 _COLOURS = 3
-
-
-class Coded(NamedTuple):
-  """What a training step sees.
-
-  Attributes:
-    x_hat: the reconstruction, like x.
-    bits: of each image, float32 [N].
-  """
-
-  x_hat: tf.Tensor
-  bits: tf.Tensor
 
 
 @tf.keras.utils.register_keras_serializable(package=REGISTRATION)
@@ -114,15 +106,17 @@ class Balle2017Network(tf.keras.Model):
 
     What the prior learned is not needed once its integers are made, but to go on training.
     """
-    named = {}
-    for part in (self.analysis, self.synthesis):
-      for layer in part.layers:
-        for variable in layer.weights:
-          named[f"{part.name}/{layer.name}/{_own_name(variable)}"] = variable
+    named = named_variables([self.analysis, self.synthesis])
     for variable in self.prior.weights:
-      named[f"training/prior/{_own_name(variable)}"] = variable
+      named[f"training/prior/{own_name(variable)}"] = variable
     return named
 
+  def to_archive(self, tiles: np.ndarray) -> dict[str, np.ndarray]:
+    """What a model keeps: the weights, and the integers of the prior. Needs no tiles."""
+    del tiles
+    arrays = {name: variable.numpy() for name, variable in self.named_variables().items()}
+    return {**arrays, **tables.of_training(arrays)}
 
-def _own_name(variable: tf.Variable) -> str:
-  return variable.name.split("/")[-1].split(":")[0]
+  def from_archive(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights among what a model keeps, to go on training from."""
+    return tables.without(arrays)

@@ -37,6 +37,9 @@ from compression.entropy.symbols import TOTAL, Decoder, Encoder, Tables, fold, u
 
 NAMES = ("offset", "minimum", "symbols", "cumulative")
 
+PART, TRAINED = "prior/", "training/prior/"
+"""What the names of integers and of weights begin with in the archives of models."""
+
 MAX_VALUE = 2**20
 """Of q, up or down; beyond that of any trained model."""
 
@@ -89,6 +92,22 @@ def export(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     "symbols": np.array([len(row) for row in rows], np.int16),
     "cumulative": np.concatenate([np.cumsum(row) - row for row in rows]).astype(np.uint16),
   }
+
+
+def of_training(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """`export` of the prior in an archive: its weights are TRAINED..., its integers PART..."""
+  weights = {n[len(TRAINED) :]: a for n, a in arrays.items() if n.startswith(TRAINED)}
+  return {PART + name: array for name, array in export(weights).items()}
+
+
+def in_archive(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """The integers in an archive, by NAMES."""
+  return {n[len(PART) :]: array for n, array in arrays.items() if n.startswith(PART)}
+
+
+def without(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """An archive but for them."""
+  return {name: array for name, array in arrays.items() if not name.startswith(PART)}
 
 
 class LatentTables:
@@ -145,15 +164,19 @@ class LatentTables:
 
   def encode(self, q: np.ndarray) -> bytes:
     """The latents, int32 [h, w, C] within MAX_VALUE, as a stream."""
+    encoder = Encoder()
+    self.put(encoder, q)
+    return encoder.finish()
+
+  def put(self, encoder: Encoder, q: np.ndarray) -> None:
+    """Adds them to a stream that goes on."""
     contexts = self._contexts(q.shape[0] * q.shape[1])
     values = q.ravel().astype(np.int64)
     least, most = self._minimum[contexts], self._most[contexts]
     beyond = np.where(values < least, values - least, values - most - 1)
     inside = (values >= least) & (values <= most)
     found = np.where(inside, values - least, most - least + 1 + fold(beyond))
-    encoder = Encoder()
     encoder.encode(self._tables, contexts, found)
-    return encoder.finish()
 
   def decode(self, data: bytes, height: int, width: int) -> np.ndarray:
     """What `encode` was given: int32 [height, width, C].
@@ -161,10 +184,15 @@ class LatentTables:
     Raises:
       FormatError: if the bytes are not the stream of such latents; some damage gives other ones.
     """
-    contexts = self._contexts(height * width)
     decoder = Decoder(data)
-    found = decoder.decode(self._tables, contexts)
+    q = self.take(decoder, height, width)
     decoder.finish()
+    return q
+
+  def take(self, decoder: Decoder, height: int, width: int) -> np.ndarray:
+    """The next of a stream: what `put` was given; raises FormatError."""
+    contexts = self._contexts(height * width)
+    found = decoder.decode(self._tables, contexts)
     least, most = self._minimum[contexts], self._most[contexts]
     values = found + least
     escaped = np.flatnonzero(values > most)

@@ -8,6 +8,7 @@ from compression.training.experiment import Experiment
 from compression.training.tasks.prediction.config import PredictionExperiment
 from compression.training.tasks.rate_distortion.config import (
   Balle2017Experiment,
+  Hu2020Experiment,
   RateDistortionExperiment,
 )
 from compression.training.tasks.recurrent import config as recurrent
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 EXPERIMENTS: dict[str, type[Experiment]] = {
   experiment.codec: experiment
-  for experiment in (recurrent.Experiment, Balle2017Experiment, PredictionExperiment)
+  for experiment in (
+    recurrent.Experiment,
+    Balle2017Experiment,
+    Hu2020Experiment,
+    PredictionExperiment,
+  )
 }
 """Codec -> what a run of it is; the first is the default."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compression.codecs import strips
 from compression.codecs.balle2017 import codec as codec_lib
 from compression.codecs.balle2017.codec import BLOCK, Balle2017, Balle2017Coder
 from compression.codecs.model_folders import Model
@@ -47,7 +48,7 @@ def test_strips_are_the_image_in_one_piece(monkeypatch, photo):
   whole = coder.analyse(image)
   y_hat = np.round(whole)
   pixels = coder.synthesise(y_hat)
-  monkeypatch.setattr(codec_lib, "_STRIP", 2)
+  monkeypatch.setattr(strips, "ROWS", 2)
   np.testing.assert_allclose(coder.analyse(image), whole, atol=1e-4)
   assert np.abs(coder.synthesise(y_hat).astype(int) - pixels).max() <= 1
 

@@ -8,6 +8,7 @@ import pytest
 from compression.common.errors import FormatError, ModelError
 from compression.entropy.latents import tables
 from compression.entropy.latents.tables import MAX_VALUE, NAMES, LatentTables
+from compression.entropy.symbols import Decoder, Encoder
 from tests.entropy.latents.examples import prior, refuses_damage, weights
 
 _TOTAL = 1 << 16
@@ -140,3 +141,27 @@ def test_arrays_that_are_no_tables_are_refused():
   for each in wrong:
     with pytest.raises(ModelError, match="^here: [^\n]+$"):
       LatentTables(each, "here")
+
+
+def test_latents_may_be_a_part_of_a_stream():
+  coder, first, second = (
+    LatentTables(arrays(), "here"),
+    drawn(arrays(), 3, 5),
+    drawn(arrays(), 2, 2, 1),
+  )
+  encoder = Encoder()
+  for q in (first, second):
+    coder.put(encoder, q)
+  decoder = Decoder(encoder.finish())
+  for q in (first, second):
+    np.testing.assert_array_equal(coder.take(decoder, *q.shape[:2]), q)
+  decoder.finish()
+
+
+def test_archives_have_the_integers_beside_the_weights():
+  archive = {f"training/prior/{n}": a for n, a in weights(prior()).items()}
+  archive["synthesis/conv1/bias"] = np.zeros(3, np.float32)
+  whole = {**archive, **tables.of_training(archive)}
+  assert set(tables.without(whole)) == set(archive)
+  for name, array in tables.in_archive(whole).items():
+    np.testing.assert_array_equal(array, arrays()[name])

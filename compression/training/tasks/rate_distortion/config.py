@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from compression.codecs import model_folders, qualities
 from compression.common.config import redefined, setting
+from compression.common.errors import ConfigError
 from compression.training import experiment as experiment_lib
 from compression.training.config import CheckedConfig
 from compression.training.tasks.photos_config import MAY_CHANGE, PhotosConfig
@@ -58,6 +59,42 @@ class Balle2017Config(CheckedConfig):
 
 
 @dataclasses.dataclass(frozen=True)
+class CoarseToFineConfig(RateDistortionConfig):
+  """How `hu2020` is trained: as the others, with a loss that helps to begin.
+
+  By Muon rather than Adam: in 300 steps from the same weights it lowered the loss nearly twice as
+  far.
+
+  Raises:
+    ConfigError: if a value is not allowed.
+  """
+
+  optimizer: str = redefined(RateDistortionConfig, "optimizer", "muon")
+  learning_rate: float = redefined(RateDistortionConfig, "learning_rate", 0.002)
+  helping: float = setting(
+    0.002,
+    "in the first third of the steps, weight of the mean square of what is linear in the hyper"
+    " syntheses less the latents that they tell of; none with init",
+    low=0.0,
+    high=1e6,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Hu2020Config(CheckedConfig):
+  """The architecture of `codecs/hu2020`."""
+
+  channels: int = setting(
+    128, "N: of the finest latent, a multiple of 32; the other layers follow", low=32, high=1024
+  )
+
+  def __post_init__(self) -> None:
+    super().__post_init__()
+    if self.channels % 32:
+      raise ConfigError(f"channels must be a multiple of 32: {self.channels}")
+
+
+@dataclasses.dataclass(frozen=True)
 class RateDistortionExperiment(experiment_lib.Experiment):
   """A network of one quality and its training; subclasses say which network.
 
@@ -84,3 +121,14 @@ class Balle2017Experiment(RateDistortionExperiment):
   model_config: ClassVar = Balle2017Config
 
   model: Balle2017Config = dataclasses.field(default_factory=Balle2017Config)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hu2020Experiment(RateDistortionExperiment):
+  """Hu, Yang, Liu (2020)."""
+
+  codec: ClassVar[str] = "hu2020"
+  model_config: ClassVar = Hu2020Config
+
+  model: Hu2020Config = dataclasses.field(default_factory=Hu2020Config)
+  training: CoarseToFineConfig = dataclasses.field(default_factory=CoarseToFineConfig)

@@ -9,29 +9,51 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from compression.codecs import model_folders, qualities
 from compression.codecs.balle2017.network import Balle2017Network
+from compression.codecs.hu2020.network import Hu2020Network
 from compression.datasets.enlarged_tiles import WithEnlargedTiles
 from compression.datasets.some_tiles import is_chosen
+from compression.layers.stacks import Coded
 from compression.metrics import ms_ssim, psnr
 from compression.training.callbacks import Plan
 from compression.training.console import Console, Say
 from compression.training.pipeline import Source
 from compression.training.schedule import make_optimizer
 from compression.training.tasks.photos import PhotosTask, Validation, tiles_of
-from compression.training.tasks.rate_distortion import principal
+from compression.training.tasks.rate_distortion import coarse_to_fine, principal
 from compression.training.tasks.rate_distortion.config import RateDistortionExperiment
 from compression.training.tasks.rate_distortion.trainer import RateDistortionTrainer
 
-_NETWORKS: dict[str, Callable[..., tf.keras.Model]] = {"balle2017": Balle2017Network}
-"""The architectures, by their codecs; they take the fields of the experiment's model."""
+
+class _Kind(NamedTuple):
+  """What a codec trains.
+
+  Attributes:
+    network: takes the fields of the experiment's model.
+    start: sets first weights, by tiles uint8 [N, H, W, 3] and lambda.
+    rescale: whether the network can make its latents larger or smaller, when it starts from one
+      with another lambda: the best step is in proportion to 1 / sqrt(lambda).
+  """
+
+  network: Callable[..., tf.keras.Model]
+  start: Callable[[Any, np.ndarray, float], None]
+  rescale: bool = False
+
+
+_KINDS = {
+  "balle2017": _Kind(Balle2017Network, principal.start),
+  "hu2020": _Kind(Hu2020Network, coarse_to_fine.start, rescale=True),
+}
+"""By their codecs."""
 
 _PEAK = np.float32(255)
-_START_TILES = 64  # of the first batches, for the first weights
+_START_TILES = 64  # of the first batches
 
 
 class RateDistortionTask(PhotosTask):
@@ -53,22 +75,25 @@ class RateDistortionTask(PhotosTask):
     return source, f"{content}, {count} of {training.batch_size} tiles enlarged"
 
   def make_trainer(self, source: Source, init: str) -> RateDistortionTrainer:
-    """The network with the weights of the model `init`, or those of `principal.py`."""
+    """The network with the weights of the model `init`, or the first ones of its kind."""
     experiment, training = self.experiment, self.experiment.training
-    make = _NETWORKS[experiment.codec]
-    values = experiment.model.to_dict()
-    trainer = RateDistortionTrainer(experiment, lambda dtype: make(**values, dtype=dtype))
+    kind, values = _KINDS[experiment.codec], experiment.model.to_dict()
+    tiles = functools.partial(_first_tiles, source)
+    trainer = RateDistortionTrainer(
+      experiment, lambda dtype: kind.network(**values, dtype=dtype), tiles
+    )
     if init:
       model = model_folders.find(init)
       config = qualities.read_config(model, experiment.codec)
       distances = [abs(math.log(each / training.lmbda)) for each in config.lambdas]
       quality = qualities.read_quality(model, config, int(np.argmin(distances)) + 1)
       trainer.start_from(quality.arrays, init)
-    elif isinstance(trainer.network, Balle2017Network):
-      batches = -(-_START_TILES // source.batch_size)
-      tiles = np.concatenate([source.batch(step) for step in range(batches)])
-      principal.start(trainer.network, tiles[:_START_TILES], training.lmbda)
-      trainer.start_from(trainer.weights_now(), "principal components")
+      if kind.rescale and quality.lmbda != training.lmbda:
+        trainer.network.rescale(math.sqrt(training.lmbda / quality.lmbda))
+        trainer.take_average()
+    else:
+      kind.start(trainer.network, tiles(), training.lmbda)
+      trainer.take_average()
     matrices = [int("kernel" in v.name) for v in trainer.network.trainable_variables]
     trainer.prepare(
       make_optimizer(
@@ -87,6 +112,12 @@ class RateDistortionTask(PhotosTask):
     return Validate(plan, images, writer, console.say)
 
 
+def _first_tiles(source: Source) -> np.ndarray:
+  """Some of the images that a source has, uint8 [N, H, W, 3]."""
+  batches = -(-_START_TILES // source.batch_size)
+  return np.concatenate([source.batch(step) for step in range(batches)])[:_START_TILES]
+
+
 class Validate(Validation):
   """Measures the average of the weights at checkpoints, on rounded latents and pixels."""
 
@@ -102,13 +133,13 @@ class Validate(Validation):
 
   def _of(self, image: np.ndarray) -> tuple[float, float, float]:
     """Bits per pixel by the prior, PSNR and MS-SSIM."""
-    x_hat, bits = self._coded(tf.constant(image[np.newaxis] / _PEAK))
-    pixels = np.rint(np.clip(x_hat[0].numpy(), 0, 1) * _PEAK).astype(np.uint8)
-    bpp = float(bits[0]) / (image.shape[0] * image.shape[1])
+    coded = self._coded(tf.constant(image[np.newaxis] / _PEAK))
+    pixels = np.rint(np.clip(coded.x_hat[0].numpy(), 0, 1) * _PEAK).astype(np.uint8)
+    bpp = float(coded.bits[0]) / (image.shape[0] * image.shape[1])
     return bpp, float(psnr(image, pixels)), float(ms_ssim(image, pixels))
 
   @functools.cached_property
-  def _coded(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """x -> x^ and bits, with rounding in the place of noise."""
+  def _coded(self) -> Callable[[tf.Tensor], Coded]:
+    """Of x, with rounding in the place of noise."""
     network = self.model.averaged
     return tf.function(network.rounded, reduce_retracing=True)

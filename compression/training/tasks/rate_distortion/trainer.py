@@ -18,14 +18,12 @@ import tensorflow as tf
 from compression.codecs import qualities
 from compression.codecs.qualities import Quality
 from compression.common import npz
-from compression.entropy.latents import tables
 from compression.training.experiment import MODEL
 from compression.training.tasks.rate_distortion.config import RateDistortionExperiment
 from compression.training.trainer import Measures, Trainer
 
 _PEAK = 255.0
-_PRIOR = "training/prior/"
-_TABLES = "prior/"
+_HELPED = 1 / 3  # of the steps
 _REPLICAS = 2**16  # below: seeds of noise are step * this + replica
 
 
@@ -33,10 +31,16 @@ class Network(Protocol):
   """What such a network has beside Keras' own: see `codecs/balle2017/network.py`."""
 
   def named_variables(self) -> dict[str, tf.Variable]:
-    """By their names in archives; those of the prior begin with "training/prior/"."""
+    """By their names in archives."""
 
   def noise_shape(self, shape: tf.Tensor) -> list[Any]:
     """Of the noise that `call` takes with images of a shape."""
+
+  def to_archive(self, tiles: np.ndarray) -> dict[str, np.ndarray]:
+    """What a model keeps: weights, and integers that decoders count on; of images, uint8."""
+
+  def from_archive(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights among what a model keeps, float, by their names; raises ModelError."""
 
 
 class Means(NamedTuple):
@@ -52,30 +56,39 @@ class RateDistortionTrainer(Trainer):
   Args:
     experiment: its `lmbda` weighs D; its seed is that of the noise, with the step.
     make: makes the network; once for what is trained and once for its average, in float32.
+    tiles: gives some of the images, uint8 [N, H, W, 3], for what is counted in the end.
 
   Call arguments:
     inputs: images uint8 [N, H, W, 3]; H and W multiples of 16.
   """
 
   def __init__(
-    self, experiment: RateDistortionExperiment, make: Callable[[str], tf.keras.Model], **kwargs: Any
+    self,
+    experiment: RateDistortionExperiment,
+    make: Callable[[str], tf.keras.Model],
+    tiles: Callable[[], np.ndarray],
+    **kwargs: Any,
   ):
     network, averaged = make(experiment.training.precision), make("float32")
     for each in (network, averaged):
       each.build(None)
     super().__init__(network, averaged, experiment.training.ema, **kwargs)
     self.experiment = experiment
+    self.tiles = tiles
+    training = experiment.training
+    self.helping = 0.0 if training.init else float(getattr(training, "helping", 0.0))
     self.means = Means(tf.keras.metrics.Mean("bpp"), tf.keras.metrics.Mean("square"))
 
   def start_from(self, arrays: Mapping[str, np.ndarray], source: str) -> None:
     """Takes the weights of a model's quality; raises ModelError if they do not fit."""
-    arrays = trained(arrays)
+    arrays = self.network.from_archive(arrays)
     for network in (self.network, self.averaged):
       npz.assign(network.named_variables(), arrays, source)
 
-  def weights_now(self) -> dict[str, np.ndarray]:
-    """What is trained, without its average."""
-    return {n: variable.numpy() for n, variable in self.network.named_variables().items()}
+  def take_average(self) -> None:
+    """Makes the weights of now their own average: for such as were not trained yet."""
+    for mean, variable in self._pairs():
+      mean.assign(variable)
 
   def measure(self, batch: tf.Tensor) -> tuple[tf.Tensor, Any]:
     x = tf.cast(batch, tf.float32) / _PEAK
@@ -90,7 +103,11 @@ class RateDistortionTrainer(Trainer):
     pixels = tf.cast(tf.shape(x)[1] * tf.shape(x)[2], tf.float32)
     bpp = tf.reduce_mean(coded.bits) / pixels
     square = tf.reduce_mean(tf.square(coded.x_hat - x)) * _PEAK**2
-    return bpp + self.experiment.training.lmbda * square, Means(bpp, square)
+    loss = bpp + self.experiment.training.lmbda * square
+    if self.helping:
+      helped = step < round(_HELPED * self.experiment.training.steps)
+      loss += tf.where(helped, self.helping, 0.0) * coded.helping
+    return loss, Means(bpp, square)
 
   def note(self, measured: Any) -> None:
     for metric, value in zip(self.means, measured):
@@ -108,23 +125,14 @@ class RateDistortionTrainer(Trainer):
     return network.named_variables()
 
   def arrays(self) -> dict[str, np.ndarray]:
-    """The average, and the integers of its prior: what a model's folder holds."""
-    named = self.averaged.named_variables()
-    arrays = {name: variable.numpy() for name, variable in named.items()}
-    of_prior = {n[len(_PRIOR) :]: a for n, a in arrays.items() if n.startswith(_PRIOR)}
-    made = {_TABLES + name: array for name, array in tables.export(of_prior).items()}
-    return {**arrays, **made}
+    """Of the average: what a model's folder holds."""
+    return self.averaged.to_archive(self.tiles())
 
   def export(self, folder: pathlib.Path) -> None:
     """Writes the average as `folder`/model, a model of one quality."""
     experiment = self.experiment
     quality = Quality(experiment.training.lmbda, self.arrays())
     qualities.save(folder / MODEL, experiment.codec, experiment.model.to_dict(), [quality])
-
-
-def trained(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Those of a quality that are weights: without the integers of the prior."""
-  return {name: array for name, array in arrays.items() if not name.startswith(_TABLES)}
 
 
 def decibels(square: float) -> float:

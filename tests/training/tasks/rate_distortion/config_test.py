@@ -11,6 +11,8 @@ from compression.training.config import CHECKPOINTS
 from compression.training.tasks.rate_distortion.config import (
   Balle2017Config,
   Balle2017Experiment,
+  CoarseToFineConfig,
+  Hu2020Config,
   RateDistortionConfig,
 )
 from tests.codecs.balle2017.examples import CHANNELS, write_model
@@ -23,8 +25,11 @@ from tests.codecs.balle2017.examples import CHANNELS, write_model
 def test_values_that_are_not_allowed_are_refused_by_name(key, value):
   with pytest.raises(ConfigError, match=key):
     RateDistortionConfig(**{key: value})
-  with pytest.raises(ConfigError, match="channels"):
-    Balle2017Config(0)
+  for make, channels in ((Balle2017Config, 0), (Hu2020Config, 48), (Hu2020Config, 0)):
+    with pytest.raises(ConfigError, match="channels"):
+      make(channels)
+  with pytest.raises(ConfigError, match="helping"):
+    CoarseToFineConfig(helping=-1.0)
 
 
 def test_photos_and_tiles_of_photos_exclude_each_other():

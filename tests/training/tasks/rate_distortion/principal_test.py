@@ -42,7 +42,7 @@ def test_photos_are_shown_better_the_more_pictures_weigh(tiles: np.ndarray) -> N
 
 
 def test_components_are_orthonormal_and_the_largest_come_first(tiles: np.ndarray) -> None:
-  components, middle = principal._components(tiles / 255.0, 4)
+  components, middle = principal.components(tiles / 255.0, 4)
   assert components.shape == (48, 48) and middle.shape == (48,)
   np.testing.assert_allclose(components @ components.T, np.eye(48), atol=1e-9)
   blocks = (tiles / 255.0).reshape(-1, 16, 4, 16, 4, 3).transpose(0, 1, 3, 2, 4, 5).reshape(-1, 48)

@@ -8,6 +8,7 @@ import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from compression.codecs import qualities, registry
 from compression.codecs.balle2017.codec import Balle2017Coder
@@ -19,7 +20,7 @@ from compression.training.experiment import FILE
 from compression.training.loop import train
 from compression.training.tasks.rate_distortion.task import RateDistortionTask
 from tests.training.processes import assert_close, last_checkpoint, read_events
-from tests.training.tasks.rate_distortion.examples import experiment
+from tests.training.tasks.rate_distortion.examples import Photo, coarse_to_fine, experiment
 
 QUIET = Console(str, str)
 
@@ -84,20 +85,6 @@ def test_the_bits_of_validation_are_those_of_files(whole, images, photo):
   assert len(Balle2017Coder(arrays, "here").encode(image)) * 8 == pytest.approx(bits, rel=0.05)
 
 
-class Photo:
-  """A source of the same tiles at each step."""
-
-  batch_size, shape, dtype = 16, (64, 64, 3), np.uint8
-
-  def __init__(self, photo: np.ndarray):
-    self.tiles = np.stack(
-      [photo[k // 4 * 64 :, k % 4 * 64 :][:64, :64] for k in range(self.batch_size)]
-    )
-
-  def batch(self, step: int, begin: int = 0, end: int | None = None) -> np.ndarray:
-    return self.tiles[begin:end]
-
-
 def test_first_weights_show_the_picture_already(images, photo):
   trainer = RateDistortionTask(experiment(images, channels=48)).make_trainer(Photo(photo), "")
   x = photo[np.newaxis, :128, :128].astype(np.float32) / 255
@@ -108,16 +95,19 @@ def test_first_weights_show_the_picture_already(images, photo):
     np.testing.assert_array_equal(trainer.averaged.named_variables()[name], variable)
 
 
-def test_it_learns(images, photo):
+@pytest.mark.parametrize(
+  ("settings", "tiles", "optimizer"), [(experiment, 16, "adam"), (coarse_to_fine, 4, "muon")]
+)
+def test_it_learns(images, photo, settings, tiles, optimizer):
   source = Photo(photo)
-  trainer = RateDistortionTask(experiment(images, steps=40, learning_rate=0.003)).make_trainer(
-    source, ""
+  task = RateDistortionTask(
+    settings(images, steps=40, learning_rate=0.003, optimizer=optimizer, clip_norm=1.0)
   )
-  losses = [
-    trainer.fit(source.tiles, epochs=1, batch_size=16, shuffle=False, verbose=0).history["loss"][0]
-    for _ in range(40)
-  ]
-  assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+  trainer = task.make_trainer(source, "")
+  history = trainer.fit(
+    source.tiles[:tiles], epochs=40, batch_size=tiles, shuffle=False, verbose=0
+  ).history
+  assert np.mean(history["loss"][-5:]) < 0.9 * np.mean(history["loss"][:5])
 
 
 def test_training_starts_from_the_quality_of_the_nearest_lambda(tmp_path, whole, images):
@@ -151,3 +141,37 @@ def test_precision_is_of_what_is_trained_and_not_of_its_average(images, photo):
   trainer = task.make_trainer(Photo(photo), "")
   assert trainer.network.analysis.layers[0].compute_dtype == "bfloat16"
   assert trainer.averaged.analysis.layers[0].compute_dtype == "float32"
+
+
+def test_a_training_of_hu2020_leaves_a_model_that_compresses_and_that_another_lambda_starts_from(
+  tmp_path, images, photo
+):
+  task = RateDistortionTask(coarse_to_fine(images))
+  assert task.title == "hu2020, channels 32, lambda 0.01"
+  folder = tmp_path / "run"
+  task.make_trainer(Photo(photo), "").export(folder)
+  codec = registry.find(folder / "model")
+  image = photo[:50, :70]
+  assert codec.decompress(codec.compress(image, 1)).shape == image.shape
+  x = photo[np.newaxis, :64, :64].astype(np.float32) / 255
+  coded = []
+  for lmbda in (0.01, 0.0025):
+    task = RateDistortionTask(coarse_to_fine(images, lmbda=lmbda))
+    network = task.make_trainer(None, str(folder / "model")).averaged
+    coded.append((network.g_a(x), network(x, tf.zeros(network.noise_shape(tf.shape(x)))).bits[0]))
+  np.testing.assert_allclose(coded[1][0], coded[0][0] / 2, rtol=1e-4, atol=1e-3)
+  assert float(coded[1][1]) < float(coded[0][1])
+
+
+def test_what_helps_to_begin_is_a_part_of_the_loss_of_the_first_third(images, photo):
+  batch = tf.constant(Photo(photo).tiles[:2])
+  losses = {}
+  for helping in (0.0, 100.0):
+    task = RateDistortionTask(coarse_to_fine(images, steps=3, helping=helping))
+    tf.keras.utils.set_random_seed(0)
+    trainer = task.make_trainer(Photo(photo), "")
+    for step in (0, 1):
+      trainer.optimizer.iterations.assign(step)
+      losses[helping, step] = float(trainer.measure(batch)[0])
+  assert losses[100.0, 0] > losses[0.0, 0] + 1
+  assert losses[100.0, 1] == pytest.approx(losses[0.0, 1], rel=1e-5)

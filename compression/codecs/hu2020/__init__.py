@@ -1,0 +1,1 @@
+"""Hu, Yang, Liu (AAAI 2020): codec.py tells it all; network.py has what learns."""
