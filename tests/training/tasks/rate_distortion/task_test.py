@@ -95,14 +95,11 @@ def test_first_weights_show_the_picture_already(images, photo):
     np.testing.assert_array_equal(trainer.averaged.named_variables()[name], variable)
 
 
-@pytest.mark.parametrize(
-  ("settings", "tiles", "optimizer"), [(experiment, 16, "adam"), (coarse_to_fine, 4, "muon")]
-)
-def test_it_learns(images, photo, settings, tiles, optimizer):
+@pytest.mark.parametrize(("settings", "tiles"), [(experiment, 16), (coarse_to_fine, 4)])
+def test_it_learns(images, photo, settings, tiles):
   source = Photo(photo)
-  task = RateDistortionTask(
-    settings(images, steps=40, learning_rate=0.003, optimizer=optimizer, clip_norm=1.0)
-  )
+  how = {"optimizer": "adam", "clip_norm": 1.0}  # a step with Muon takes longer to trace
+  task = RateDistortionTask(settings(images, steps=40, learning_rate=0.003, **how))
   trainer = task.make_trainer(source, "")
   history = trainer.fit(
     source.tiles[:tiles], epochs=40, batch_size=tiles, shuffle=False, verbose=0
