@@ -60,8 +60,8 @@ SOURCES, STAMPS, NOW, FUTURE = (1_000_000_000, 1_000_000_001, 1_000_000_002, 5_0
 
 def run_make(folder, *arguments, **variables):
   environment = {key: value for key, value in os.environ.items() if not key.startswith("M")}
-  environment.pop("KODAK_DIR", None)
-  environment.pop("GOLDEN_DIR", None)
+  for name in ("KODAK_DIR", "GOLDEN_DIR", "ARGS", "IMAGE"):  # that is how `make test` was called
+    environment.pop(name, None)
   command = ["make", *arguments, *(f"{key}={value}" for key, value in variables.items())]
   return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 

@@ -5,7 +5,7 @@
     reporting, exporting, serving, archives
     evaluation
     training
-    codecs           each its own room; base, registry, targets, model_folders, qualities serve them
+    codecs           each its own room, but for those that serve all: _SERVES_CODECS
     datasets
     entropy
     images, metrics, layers, formats
@@ -28,7 +28,15 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-_SERVES_CODECS = ("base", "registry", "targets", "model_folders", "qualities", "__init__")
+_SERVES_CODECS = (
+  "base",
+  "registry",
+  "targets",
+  "model_folders",
+  "qualities",
+  "strips",
+  "__init__",
+)
 
 # What programs share, and so may know their flags.
 _KNOWS_FLAGS = ("compression/common/program.py", "compression/common/jobs.py")
