@@ -58,7 +58,7 @@ def codec() -> RecurrentCodec:
 @pytest.fixture(scope="module")
 def data(codec: RecurrentCodec, photo: np.ndarray) -> bytes:
   """Its file of a small photo of odd size."""
-  return codec.compress(np.ascontiguousarray(photo[20:115, 60:189]), 16)
+  return codec.compress(np.ascontiguousarray(photo[20:67, 60:125]), 16)
 
 
 @pytest.mark.slow

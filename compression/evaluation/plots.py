@@ -30,11 +30,15 @@ _MARGIN = 0.04  # of the range of qualities
 _BLACK, _BLUE = "#000000", "#0072B2"
 _COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#777777")
 _MODEL_COLOURS = (_BLUE, "#332288", "#117733", "#882255")
+_MOST_INSIDE = 8  # names that hide no points; of more, all stand beside the plot
+_NAMES = 2.6  # inches that these take
+_LINES = ("-", "--", ":", "-.")  # where colours come again
 _PUBLISHED_MARKERS = "sD^v"
 
 
 class _Style(NamedTuple):
   colour: str
+  line: str
   width: float
   front: int
 
@@ -73,6 +77,7 @@ def figure(means: Sequence[Mean], measure: Metric, scale: str, kodak: bool) -> F
       marker="o",
       markersize=1 + 1.5 * style.width,
       color=style.colour,
+      linestyle=style.line,
       linewidth=style.width,
       zorder=style.front,
       label=curve.name,
@@ -98,7 +103,11 @@ def figure(means: Sequence[Mean], measure: Metric, scale: str, kodak: bool) -> F
   if seen:
     margin = _MARGIN * max(max(seen) - min(seen), 1)
     axes.set_ylim(min(seen) - margin, max(seen) + margin)
-    axes.legend(loc="lower right", fontsize="small", framealpha=0.9)
+    if len(axes.get_lines()) <= _MOST_INSIDE:
+      axes.legend(loc="lower right", fontsize="small", framealpha=0.9)
+    else:
+      axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
+      drawing.set_size_inches(_SIZE[0] + _NAMES, _SIZE[1])
   axes.set_xlabel("bits per pixel, of whole files")
   axes.set_ylabel(measure.label)
   images = max((mean.images for mean in means), default=0)
@@ -133,8 +142,11 @@ def _styles(means: Sequence[Mean]) -> dict[str, _Style]:
   networks = dict.fromkeys(mean.codec for mean in means if mean.nominal_bpp is not None)
   others = dict.fromkeys(mean.codec for mean in means if mean.codec not in networks)
   styles = {}
-  for number, name in enumerate(networks):
-    styles[name] = _Style(_MODEL_COLOURS[number % len(_MODEL_COLOURS)], 2.4, 3)
-  for number, name in enumerate(others):
-    styles[name] = _Style(_COLOURS[number % len(_COLOURS)], 1.4, 2)
+  for names, colours, width, front in (
+    (networks, _MODEL_COLOURS, 2.4, 3),
+    (others, _COLOURS, 1.4, 2),
+  ):
+    for number, name in enumerate(names):
+      times, colour = divmod(number, len(colours))
+      styles[name] = _Style(colours[colour], _LINES[times % len(_LINES)], width, front)
   return styles

@@ -51,6 +51,16 @@ def test_the_points_are_those_of_the_means_and_the_source_is_named() -> None:
   assert lines["residual_gru"].get_linewidth() > lines["jpeg420"].get_linewidth()
 
 
+def test_many_codecs_look_different_and_their_names_hide_none() -> None:
+  points = [curve(f"codec{number}", PAIRS, KODAK) for number in range(20)]
+  drawing = plots.figure(means(sum(points, [])), PSNR, "log", kodak=False)
+  drawing.draw_without_rendering()
+  (axes,) = drawing.axes
+  assert axes.get_legend().get_window_extent().x0 >= axes.get_window_extent().x1
+  lines = axes.get_lines()
+  assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(lines) == 20
+
+
 def test_every_measure_and_scale_is_written(
   tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
