@@ -105,7 +105,7 @@ def settings(config: LoopConfig, warn: Say) -> Iterator[None]:
     yield
   finally:
     logger.setLevel(level)
-    logger.removeFilter(lost_workers)
+    lost_workers.end()
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
 
 

@@ -226,14 +226,25 @@ def _processes(text: str) -> list[str]:
 
 
 class LostWorkers(logging.Filter):
-  """Makes a line for the user of what TensorFlow's coordinator logs about workers that fail."""
+  """Makes a line for the user of what TensorFlow's coordinator logs about workers that fail.
+
+  It stays where it is when the training ends: the coordinator's threads go on until the process
+  does, and log what a lost parameter server leaves undone. Of that it says nothing.
+  """
 
   def __init__(self, warn: Callable[[str], None]):
     super().__init__()
     self._warn = warn
     self._last = ""
+    self._ended = False
+
+  def end(self) -> None:
+    """The training has ended."""
+    self._ended = True
 
   def filter(self, record: logging.LogRecord) -> bool:
+    if self._ended:
+      return False
     names = _processes(record.getMessage())
     if not names:
       return True

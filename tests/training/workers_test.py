@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.handlers
 import pathlib
 import re
 import socket
@@ -98,10 +99,17 @@ def test_failures_of_a_group_are_one_line(monkeypatch: pytest.MonkeyPatch) -> No
 def test_lost_workers_are_told_once_until_another_one_is_lost() -> None:
   lines: list[str] = []
   logger = logging.Logger("test")
-  logger.addFilter(workers.LostWorkers(lines.append))
+  handler = logging.handlers.BufferingHandler(100)
+  logger.addHandler(handler)
+  lost_workers = workers.LostWorkers(lines.append)
+  logger.addFilter(lost_workers)
   for index in (0, 0, 1, 0):
     logger.error("Worker %s failed with %s", f"/job:worker/replica:0/task:{index}", "many\nlines")
   assert [line.split(" does")[0] for line in lines] == ["worker 0", "worker 1", "worker 0"]
+  logger.error("another thing")
+  lost_workers.end()
+  logger.error("the coordinator goes on")
+  assert [record.getMessage() for record in handler.buffer] == ["another thing"] and len(lines) == 3
 
 
 def test_a_worker_serves_until_the_chief_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
