@@ -41,9 +41,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from compression.codecs import strips
 from compression.codecs.qualities import QualityCodec
 from compression.codecs.registry import register_models
-from compression.codecs.strips import in_strips
 from compression.common.npz import assign
 from compression.entropy.latents import tables
 from compression.entropy.latents.adaptive import AdaptiveCoder
@@ -54,7 +54,6 @@ KIND = "balle2017"
 BLOCK = 16
 """Pixels along a side of what a place of the latent stands for."""
 
-_PEAK = np.float32(255)
 _REACH_OF_ANALYSIS = 2  # rows of the latent: (9 + 4 * 5 + 8 * 5) / 2 pixels, about, in blocks of 16
 _REACH_OF_SYNTHESIS = 4  # the same, and one more for what convolutions of even strides begin with
 
@@ -111,19 +110,8 @@ class Balle2017Coder:
 
   def analyse(self, image: np.ndarray) -> np.ndarray:
     """g_a of an image, uint8 [H, W, 3] -> y, float32 [ceil(H/16), ceil(W/16), N]."""
-    missing = [(0, -side % BLOCK) for side in image.shape[:2]]
-    x = np.pad(image, [*missing, (0, 0)], mode="edge")
-
-    def g_a(part: np.ndarray) -> np.ndarray:
-      return self._network.g_a((part / _PEAK)[np.newaxis])[0].numpy()
-
-    return in_strips(g_a, [x], [BLOCK], 1, _REACH_OF_ANALYSIS)
+    return strips.analyse(self._network.g_a, image, BLOCK, _REACH_OF_ANALYSIS)
 
   def synthesise(self, y_hat: np.ndarray) -> np.ndarray:
     """g_s of float32 [h, w, N] -> x^, uint8 [16 h, 16 w, 3]."""
-
-    def g_s(part: np.ndarray) -> np.ndarray:
-      pixels = self._network.g_s(part[np.newaxis])[0].numpy() * _PEAK
-      return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
-
-    return in_strips(g_s, [y_hat], [1], BLOCK, _REACH_OF_SYNTHESIS)
+    return strips.synthesise(self._network.g_s, [y_hat], BLOCK, _REACH_OF_SYNTHESIS)

@@ -54,12 +54,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from compression.codecs import strips
 from compression.codecs.hu2020.integers import UNITS
 from compression.codecs.hu2020.predictor import RESIDUALS, Predictor, counts_of
 from compression.codecs.hu2020.residuals import ResidualCoder, Residuals, put_signs, take_signs
 from compression.codecs.qualities import QualityCodec
 from compression.codecs.registry import register_models
-from compression.codecs.strips import in_strips
 from compression.common.npz import assign
 from compression.entropy import magnitudes
 from compression.entropy.symbols import Decoder, Encoder
@@ -69,7 +69,6 @@ KIND = "hu2020"
 BLOCK = 16
 """Pixels along a side of what a place of y stands for."""
 
-_PEAK = np.float32(255)
 _REACH_OF_ANALYSIS = 2  # rows of y: (2 + 4 + 8 + 16) pixels in blocks of 16
 _REACH_OF_SYNTHESIS = 3  # 1 + 1/2 + 1/4 of transposed 5x5, and 3/8 + 1/8 + 1/16 of what follows
 
@@ -155,19 +154,8 @@ class Hu2020Coder:
 
   def analyse(self, image: np.ndarray) -> np.ndarray:
     """g_a of an image, uint8 [H, W, 3] -> y, float32 [ceil(H/16), ceil(W/16), N]."""
-    missing = [(0, -side % BLOCK) for side in image.shape[:2]]
-    x = np.pad(image, [*missing, (0, 0)], mode="edge")
-
-    def g_a(part: np.ndarray) -> np.ndarray:
-      return self._network.g_a((part / _PEAK)[np.newaxis])[0].numpy()
-
-    return in_strips(g_a, [x], [BLOCK], 1, _REACH_OF_ANALYSIS)
+    return strips.analyse(self._network.g_a, image, BLOCK, _REACH_OF_ANALYSIS)
 
   def synthesise(self, y_hat: np.ndarray, h: np.ndarray) -> np.ndarray:
     """g_s of float32 [h, w, N] and [h, w, features] -> x^, uint8 [16 h, 16 w, 3]."""
-
-    def g_s(*parts: np.ndarray) -> np.ndarray:
-      pixels = self._network.g_s(*(part[np.newaxis] for part in parts))[0].numpy() * _PEAK
-      return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
-
-    return in_strips(g_s, [y_hat, h], [1, 1], BLOCK, _REACH_OF_SYNTHESIS)
+    return strips.synthesise(self._network.g_s, [y_hat, h], BLOCK, _REACH_OF_SYNTHESIS)
