@@ -1,44 +1,19 @@
-"""First weights of hu2020: photos are shown before any training, and hyper latents say how busy."""
+"""First weights of hu2020: latents are spread as scales say; hyper latents say how busy it is."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from compression.codecs.hu2020.network import Hu2020Network
-from compression.metrics import psnr
 from compression.training.tasks.rate_distortion import coarse_to_fine
+from tests.training.tasks.rate_distortion.examples import started_by
 
 _CHANNELS = 64
 
 
 def started(tiles: np.ndarray, lmbda: float) -> Hu2020Network:
-  tf.keras.utils.set_random_seed(2)
-  network = Hu2020Network(_CHANNELS)
-  network.build()
-  coarse_to_fine.start(network, tiles, lmbda)
-  return network
-
-
-@pytest.fixture(scope="module")
-def tiles(photo: np.ndarray) -> np.ndarray:
-  return photo[:256, :256].reshape(4, 64, 4, 64, 3).swapaxes(1, 2).reshape(-1, 64, 64, 3)
-
-
-def test_photos_are_shown_better_the_more_pictures_weigh(tiles: np.ndarray) -> None:
-  x = tf.constant(tiles[:4] / np.float32(255))
-  quality, bits = [], []
-  for lmbda in (0.0018, 0.05):
-    coded = started(tiles, lmbda).rounded(x)
-    pixels = np.rint(np.clip(coded.x_hat, 0, 1) * 255).astype(np.uint8)
-    quality.append(np.mean([psnr(one, other) for one, other in zip(tiles, pixels)]))
-    bits.append(float(tf.reduce_sum(coded.bits)))
-  flat = np.mean(
-    [psnr(t, np.broadcast_to(np.rint(t.mean((0, 1))), t.shape).astype(np.uint8)) for t in tiles[:4]]
-  )
-  assert quality[0] > flat + 1 and quality[1] > quality[0]
-  assert bits[1] > 1.5 * bits[0]
+  return started_by(coarse_to_fine.start, Hu2020Network, _CHANNELS, tiles, lmbda)
 
 
 def test_scales_begin_with_the_spread_of_each_channel_and_mu_with_0(tiles: np.ndarray) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from compression.training.tasks.rate_distortion.config import (
   Balle2017Config,
@@ -53,3 +55,18 @@ class Photo:
 
   def batch(self, step: int, begin: int = 0, end: int | None = None) -> np.ndarray:
     return self.tiles[begin:end]
+
+
+def started_by(
+  start: Callable[..., None],
+  make: Callable[[int], tf.keras.Model],
+  channels: int,
+  tiles: np.ndarray,
+  lmbda: float,
+) -> tf.keras.Model:
+  """A network with its first weights."""
+  tf.keras.utils.set_random_seed(2)
+  network = make(channels)
+  network.build()
+  start(network, tiles, lmbda)
+  return network

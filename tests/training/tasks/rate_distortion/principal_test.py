@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from compression.codecs.balle2017.network import Balle2017Network
+from compression.codecs.hu2020.network import Hu2020Network
 from compression.metrics import psnr
-from compression.training.tasks.rate_distortion import principal
-
-_CHANNELS = 32
-
-
-def started(tiles: np.ndarray, lmbda: float) -> Balle2017Network:
-  tf.keras.utils.set_random_seed(2)
-  network = Balle2017Network(_CHANNELS)
-  network.build()
-  principal.start(network, tiles, lmbda)
-  return network
+from compression.training.tasks.rate_distortion import coarse_to_fine, principal
+from tests.training.tasks.rate_distortion.examples import started_by
 
 
-@pytest.fixture(scope="module")
-def tiles(photo: np.ndarray) -> np.ndarray:
-  return photo[:256, :256].reshape(4, 64, 4, 64, 3).swapaxes(1, 2).reshape(-1, 64, 64, 3)
-
-
-def test_photos_are_shown_better_the_more_pictures_weigh(tiles: np.ndarray) -> None:
+@pytest.mark.parametrize(
+  ("start", "network", "channels"),
+  [(principal.start, Balle2017Network, 32), (coarse_to_fine.start, Hu2020Network, 64)],
+  ids=["balle2017", "hu2020"],
+)
+def test_photos_are_shown_better_the_more_pictures_weigh(
+  tiles: np.ndarray,
+  start: Callable[..., None],
+  network: Callable[[int], tf.keras.Model],
+  channels: int,
+) -> None:
   x = tf.constant(tiles[:4] / np.float32(255))
   quality, bits = [], []
   for lmbda in (0.0018, 0.05):
-    coded = started(tiles, lmbda).rounded(x)
+    coded = started_by(start, network, channels, tiles, lmbda).rounded(x)
     pixels = np.rint(np.clip(coded.x_hat, 0, 1) * 255).astype(np.uint8)
     quality.append(np.mean([psnr(one, other) for one, other in zip(tiles, pixels)]))
     bits.append(float(tf.reduce_sum(coded.bits)))
