@@ -19,6 +19,9 @@ UNITS_OF_2016 = (
 )
 """The networks of Toderici et al. (2016), in whose place a unit stands: see toderici2016.py."""
 
+WITHOUT_MEMORY = ("toderici2016_fc", "toderici2016_conv")
+"""Those whose layers have no state, but weights for each iteration."""
+
 FRAMEWORKS = ("one_shot", "additive", "residual_scaling")
 """The reconstruction frameworks of Toderici et al. (2017), section 3.2."""
 
@@ -85,6 +88,8 @@ class RecurrentConfig(JsonConfig):
       )
     _check_whole("iterations", self.iterations, 1, MAX_ITERATIONS)
     _check_whole("priming", self.priming, 0, MAX_PRIMING)
+    if self.priming and self.unit in WITHOUT_MEMORY:
+      raise ConfigError(f"priming: {self.unit} has no states that it could prime")
     if not isinstance(self.use_bias, bool):
       raise ConfigError(f"use_bias must be true or false: {self.use_bias!r}")
     for name in ("width", "pixel_range"):  # 1 and 1.0 are one model

@@ -65,8 +65,17 @@ class Half(tf.keras.layers.Layer):
   def get_config(self) -> dict[str, Any]:
     return {**super().get_config(), "config": self.config.to_dict()}
 
+  @property
+  def chain(self) -> list[tf.keras.layers.Layer]:
+    """The layers that have weights, in the order of the data."""
+    raise NotImplementedError
+
   def make_cells(
-    self, kind: type[ConvRecurrentCell], layers: Sequence[RecurrentLayer], kernel_size: int = 3
+    self,
+    kind: type[ConvRecurrentCell],
+    layers: Sequence[RecurrentLayer],
+    kernel_size: int = 3,
+    **of_kind: Any,
   ) -> list[ConvRecurrentCell]:
     return [
       kind(
@@ -77,6 +86,7 @@ class Half(tf.keras.layers.Layer):
         use_bias=self.config.use_bias,
         name=f"rnn{index + 1}",
         dtype=self.dtype_policy,
+        **of_kind,
       )
       for index, layer in enumerate(layers)
     ]
@@ -116,6 +126,10 @@ class Encoder(Half):
     self.conv_in = self.conv(self.config.depth(ENCODER_CONV_DEPTH), 3, 2, "conv")
     self.cells = self.make_cells(_ENCODER_CELLS[self.config.unit], ENCODER_LAYERS)
     self.binarizer = self.conv(self.config.bits, 1, 1, "binarizer")
+
+  @property
+  def chain(self) -> list[tf.keras.layers.Layer]:
+    return [self.conv_in, *self.cells, self.binarizer]
 
   def build(self, input_shape: Any) -> None:
     self.conv_in.build(tf.TensorShape([None, None, None, IMAGE_DEPTH]))
@@ -166,6 +180,10 @@ class Decoder(Half):
     self.conv_in = self.conv(self.config.depth(DECODER_CONV_DEPTH), 1, 1, "conv_in")
     self.cells = self.make_cells(_CELLS[self.config.unit], DECODER_LAYERS)
     self.conv_out = self.conv(IMAGE_DEPTH, 1, 1, "conv_out")
+
+  @property
+  def chain(self) -> list[tf.keras.layers.Layer]:
+    return [self.conv_in, *self.cells, self.conv_out]
 
   def build(self, input_shape: Any) -> None:
     self.conv_in.build(tf.TensorShape([None, None, None, self.config.bits]))

@@ -32,10 +32,9 @@ def named_variables(model: RecurrentNetwork) -> dict[str, tf.Variable]:
   if not model.built:
     model.build()
   named = {}
-  encoder, decoder = model.encoder, model.decoder
   layers = [
-    ("encoder", [encoder.conv_in, *encoder.cells, encoder.binarizer]),
-    ("decoder", [decoder.conv_in, *decoder.cells, decoder.conv_out]),
+    ("encoder", model.encoder.chain),
+    ("decoder", model.decoder.chain),
   ]
   if model.gain_estimator is not None:
     layers.append(("gain_estimator", model.gain_estimator.convolutions))

@@ -68,15 +68,23 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 class Dense:
   """A fully connected half by the diagram, in float64."""
 
-  def __init__(self, arrays: dict[str, np.ndarray], half: str, first: str, last: str):
+  def __init__(self, arrays: dict[str, np.ndarray], half: str, first: str, last: str, stacked: int):
     self.arrays, self.half, self.first, self.last = arrays, half, first, last
+    self.stacked, self.t = stacked, 0
     self.states: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
   def product(self, y: np.ndarray, layer: str, kernel: str = "") -> np.ndarray:
+    """W_t y + b_t; those of all iterations are stacked along the last axis."""
     name = f"{self.half}/{layer}"
-    return y @ self.arrays[name + kernel][0, 0].astype(float) + self.arrays[f"{name}/bias"]
+    own = min(self.t, self.stacked) - 1
+    w, b = (
+      np.split(array.astype(float), self.stacked, axis=-1)[own]
+      for array in (self.arrays[name + kernel][0, 0], self.arrays[f"{name}/bias"])
+    )
+    return y @ w + b
 
   def __call__(self, y: np.ndarray) -> np.ndarray:
+    self.t += 1
     y = np.tanh(self.product(y, self.first))
     for layer in ("rnn1", "rnn2"):
       y = self.cell(y, layer)
@@ -99,9 +107,10 @@ class Dense:
 def test_the_fully_connected_networks_are_those_of_the_diagram(networks, x, unit: str) -> None:
   """Each patch by itself; without memory D adds to the image, with memory it says it anew."""
   arrays = arrays_of(networks[unit])
-  encoder = Dense(arrays, "encoder", "conv", "binarizer")
-  decoder = Dense(arrays, "decoder", "conv_in", "conv_out")
-  images, codes = networks[unit](x)
+  stacked = ITERATIONS if unit == FC else 1
+  encoder = Dense(arrays, "encoder", "conv", "binarizer", stacked)
+  decoder = Dense(arrays, "decoder", "conv_in", "conv_out", stacked)
+  images, codes = networks[unit](x, iterations=ITERATIONS + 1)  # the last one's weights serve on
   x_hat = np.zeros_like(x[0], float)
   for image, code in zip(images.numpy()[:, 0], codes.numpy()[:, 0]):
     u = np.tanh(encoder(_patches(x[0] - x_hat)))
@@ -146,7 +155,8 @@ def test_zero_states_are_what_none_stands_for(networks, x, unit: str) -> None:
     other, _ = half(inputs, states)
     np.testing.assert_allclose(first, other, atol=1e-6)
     tf.nest.map_structure(lambda a, b: np.testing.assert_equal(a.shape, b.shape), states, new)
-    assert bool(tf.nest.flatten(states)) == unit.endswith("lstm")
+    for state in () if unit.endswith("lstm") else new:
+      np.testing.assert_array_equal(state.t, np.ones([1, 1, 1, 1]))
 
 
 @pytest.mark.parametrize("unit", UNITS_OF_2016)
