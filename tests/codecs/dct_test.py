@@ -17,11 +17,9 @@ from compression.codecs import dct, registry
 from compression.codecs.base import Description
 from compression.codecs.dct import DCT
 from compression.common.errors import FormatError, ImageError, RangeError
-from compression.images.photos import read_photo
 from compression.metrics import psnr
 from tests.codecs.examples import bd_rate_of_crops
 
-GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden/files"
 SHAPES = [(1, 1), (1, 19), (19, 1), (8, 8), (33, 47)]
 
 
@@ -102,13 +100,6 @@ def test_another_process_makes_the_same_file_without_tensorflow(odd_photo, tmp_p
   command = [sys.executable, "-c", code, str(tmp_path / "image.npy")]
   run = subprocess.run(command, cwd=root, capture_output=True, check=True)
   assert run.stdout == DCT().compress(odd_photo, 20)
-
-
-def test_a_file_of_the_first_version_decodes_as_ever():
-  """`dct_8.dct` was made before `dwt` and what both share; pixels may differ by rounding."""
-  decoded = DCT().decompress((GOLDEN / "dct_8.dct").read_bytes())
-  expected = read_photo(GOLDEN / "dct_8.png").image
-  assert np.abs(decoded.astype(int) - expected).max() <= 1
 
 
 def test_a_cut_or_changed_file_is_refused(photo):

@@ -5,8 +5,6 @@ What it shares with `dct` is tested where that stands, and in `conformance_test`
 
 from __future__ import annotations
 
-import pathlib
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,11 +15,9 @@ from compression.codecs.base import Description
 from compression.codecs.dwt import _FORMAT, DWT
 from compression.common.errors import FormatError, ImageError, RangeError
 from compression.formats.stepped import HEADER_BYTES
-from compression.images.photos import read_photo
 from compression.metrics import psnr
 from tests.codecs.examples import bd_rate_of_crops
 
-GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden/files"
 SHAPES = [(1, 1), (1, 19), (19, 1), (2, 3), (8, 8), (33, 47), (65, 64)]
 
 
@@ -57,11 +53,6 @@ def test_it_takes_fewer_bytes_than_the_dct_for_a_better_image(photo):
     files = DWT().compress(photo, step), dct.compress(photo, step)
     quality = [psnr(photo, codec.decompress(data)) for codec, data in zip((DWT(), dct), files)]
     assert len(files[0]) < 0.95 * len(files[1]) and quality[0] > quality[1]
-
-
-def test_a_file_of_the_first_version_decodes_as_ever():
-  decoded = DWT().decompress((GOLDEN / "dwt_8.dwt").read_bytes())
-  assert np.abs(decoded.astype(int) - read_photo(GOLDEN / "dwt_8.png").image).max() <= 1
 
 
 def test_it_is_registered_knows_its_files_and_says_what_they_are(odd_photo):

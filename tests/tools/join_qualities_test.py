@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import pathlib
+import types
+
+import pytest
 
 from compression.codecs import qualities, registry
 from compression.codecs.qualities import Quality
 from tests import programs
-from tests.codecs.balle2017.examples import CHANNELS, arrays
+from tests.codecs.balle2017 import examples as balle2017
+from tests.codecs.hu2020 import examples as hu2020
 
 PROGRAM = "tools.join_qualities"
 
 
-def test_runs_become_one_model_with_the_lowest_lambda_first(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(("kind", "examples"), [("balle2017", balle2017), ("hu2020", hu2020)])
+def test_runs_become_one_model_with_the_lowest_lambda_first(
+  tmp_path: pathlib.Path, kind: str, examples: types.ModuleType
+) -> None:
   for seed, lmbda in enumerate((0.2, 0.1)):
-    quality = Quality(lmbda, arrays(seed))
-    qualities.save(tmp_path / str(seed), "balle2017", {"channels": CHANNELS}, [quality])
+    quality = Quality(lmbda, examples.arrays(seed))
+    qualities.save(tmp_path / str(seed), kind, {"channels": examples.CHANNELS}, [quality])
   flags = ("--models=0,1", "--output=both")
   status, out, err = programs.call(PROGRAM, tmp_path, *flags)
   assert (status, err) == (0, "")

@@ -21,10 +21,8 @@ from compression.common.errors import FormatError, ModelError, RangeError
 from compression.entropy.symbols import Encoder
 from compression.formats.stepped import HEADER_BYTES
 from compression.images.colour import to_ycocg
-from compression.images.photos import read_photo
 from tests.codecs.dpcm.examples import write_model
 
-GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "golden/files"
 SHAPES = [(1, 1), (1, 19), (19, 1), (2, 2), (33, 47)]
 
 
@@ -62,14 +60,6 @@ def test_photos_take_a_sixth_less_than_png(odd_photo):
   buffer = io.BytesIO()
   Image.fromarray(odd_photo).save(buffer, "PNG", optimize=True)
   assert len(DPCM().compress(odd_photo, 1)) < 0.83 * len(buffer.getvalue())
-
-
-@pytest.mark.parametrize("name", ["dpcm_2.dpcm", "dpcm_mlp_2.dmlp"])
-def test_files_of_the_first_version_decode_as_ever(name):
-  """To the same pixels on every machine, as all that makes them is integers."""
-  data = (GOLDEN / name).read_bytes()
-  expected = read_photo((GOLDEN / name).with_suffix(".png")).image
-  np.testing.assert_array_equal(registry.of_file(data).decompress(data), expected)
 
 
 @pytest.mark.parametrize("kind", ["Nehalem", "Haswell", "SkylakeX"])
