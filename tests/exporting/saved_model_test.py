@@ -136,7 +136,11 @@ def test_iterations_may_be_left_out(exported, photo):
 
 
 # The graph joins them as the network does, whose tests try all pairs; half of them primed.
-PAIRS = [*zip(UNITS, itertools.cycle(FRAMEWORKS)), ("toderici2016_conv_lstm", "one_shot")]
+PAIRS = [
+  *zip(UNITS, itertools.cycle(FRAMEWORKS)),
+  ("toderici2016_conv_lstm", "one_shot"),
+  ("toderici2016_conv", "additive"),
+]
 MODELS = [(*pair, priming) for pair, priming in zip(PAIRS, itertools.cycle((2, 0)))]
 
 

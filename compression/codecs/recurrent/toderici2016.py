@@ -63,15 +63,10 @@ class Iteration(NamedTuple):
   """What a layer with weights for each iteration carries on.
 
   Attributes:
-    t: how many iterations were before, float32 [N, 1, 1, 1], the same for all N.
+    t: how many iterations were before, float32 [1, 1, 1, 1], for any number of images.
   """
 
   t: tf.Tensor
-
-  @classmethod
-  def first(cls, inputs: tf.Tensor) -> Iteration:
-    """The state that None stands for, for inputs of this batch."""
-    return cls(tf.zeros([tf.shape(inputs)[0], 1, 1, 1]))
 
 
 class NoState(NamedTuple):
@@ -169,7 +164,7 @@ class ConvTanh(ConvRecurrentCell):
     super().build(input_shape)
 
   def initial_state(self, inputs: tf.Tensor) -> Iteration | NoState:
-    return NoState() if self.iterations == 1 else Iteration.first(inputs)
+    return NoState() if self.iterations == 1 else Iteration(tf.zeros([1, 1, 1, 1]))
 
   def call(
     self, inputs: tf.Tensor, state: Iteration | NoState | None = None

@@ -13,7 +13,7 @@ from compression.codecs.recurrent.config import UNITS_OF_2016, RecurrentConfig
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.codecs.recurrent.toderici2016 import ConvTanh, DeconvLSTM, DeconvTanh
 from compression.codecs.recurrent.weights import arrays_of
-from compression.common.errors import ModelError
+from compression.common.errors import ConfigError, ModelError
 from compression.exporting import tflite
 from compression.layers import ConvLSTM
 from compression.training.config import LoopConfig
@@ -157,6 +157,12 @@ def test_zero_states_are_what_none_stands_for(networks, x, unit: str) -> None:
     tf.nest.map_structure(lambda a, b: np.testing.assert_equal(a.shape, b.shape), states, new)
     for state in () if unit.endswith("lstm") else new:
       np.testing.assert_array_equal(state.t, np.ones([1, 1, 1, 1]))
+
+
+@pytest.mark.parametrize("unit", [FC, CONV])
+def test_what_has_no_state_cannot_be_primed(unit: str) -> None:
+  with pytest.raises(ConfigError, match=f"^priming: {unit} has no states"):
+    RecurrentConfig(unit, "additive", priming=1)
 
 
 @pytest.mark.parametrize("unit", UNITS_OF_2016)
