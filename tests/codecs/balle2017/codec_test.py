@@ -1,4 +1,4 @@
-"""balle2017: any size comes back, latents are exact, strips leave no seams, damage is refused."""
+"""balle2017: latents are exact, strips leave no seams, weights that do not fit are refused."""
 
 from __future__ import annotations
 
@@ -9,23 +9,13 @@ from compression.codecs import strips
 from compression.codecs.balle2017 import codec as codec_lib
 from compression.codecs.balle2017.codec import BLOCK, Balle2017, Balle2017Coder
 from compression.codecs.model_folders import Model
-from compression.codecs.qualities import ID_BYTES
-from compression.common.errors import CompressionError, FormatError, ModelError, RangeError
-from compression.formats.stepped import HEADER_BYTES
+from compression.common.errors import ModelError
 from tests.codecs.balle2017.examples import arrays, write_model
 
 
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory: pytest.TempPathFactory) -> Balle2017:
   return Balle2017(Model("random", write_model(tmp_path_factory.mktemp("models") / "random")))
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 19), (33, 17), (16, 48)])
-def test_images_of_any_size_come_back_in_it(codec, shape, photo):
-  image = photo[100 : 100 + shape[0], 200 : 200 + shape[1]]
-  for quality in codec.settings:
-    decoded = codec.decompress(codec.compress(image, quality))
-    assert decoded.shape == image.shape and decoded.dtype == np.uint8
 
 
 def test_what_is_decoded_is_the_synthesis_of_the_rounded_latents(codec, photo):
@@ -74,33 +64,6 @@ def test_the_reach_of_the_transforms_is_no_larger_than_said(rows):
   np.testing.assert_allclose(*same, atol=1e-5)
 
 
-def test_damaged_payloads_with_a_right_checksum_end_in_one_line_or_an_image(codec, photo):
-  data = codec.compress(photo[:24, :40], 2)
-  payload = data[HEADER_BYTES:]
-  refused, changed = 0, 0
-  for at in range(0, len(payload), 5):
-    wrong = bytearray(payload)
-    wrong[at] ^= 0x55
-    changed += 1
-    try:
-      file = codec.file_format.write(24, 40, 2, bytes(wrong))
-      assert codec.decompress(file).shape == (24, 40, 3)
-    except CompressionError as error:
-      refused += "\n" not in str(error)
-  assert refused > changed / 4
-  for end in (0, 5, ID_BYTES, ID_BYTES + 3, len(payload) - 1):
-    with pytest.raises(FormatError, match="^[^\n]+$"):
-      codec.decompress(codec.file_format.write(24, 40, 2, payload[:end]))
-
-
-def test_a_small_file_of_a_huge_image_is_refused(codec, photo):
-  payload = codec.compress(photo[:16, :16], 1)[HEADER_BYTES:]
-  fields = bytearray(codec.file_format.write(16, 16, 1, payload))
-  fields[7:11] = b"\xff" * 4  # height and width
-  with pytest.raises(FormatError, match="GiB to decode"):
-    codec.decompress(bytes(fields))
-
-
 def test_weights_that_do_not_fit_are_refused():
   good = arrays()
   for wrong in (
@@ -111,9 +74,3 @@ def test_weights_that_do_not_fit_are_refused():
   ):
     with pytest.raises(ModelError, match="^here: [^\n]+$"):
       Balle2017Coder(wrong, "here")
-
-
-def test_qualities_that_a_model_has_not_are_refused(codec, photo):
-  for quality in (0, 3, 1.5, True):
-    with pytest.raises(RangeError, match="random has no quality"):
-      codec.compress(photo, quality)

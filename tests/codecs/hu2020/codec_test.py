@@ -1,4 +1,4 @@
-"""hu2020: any size comes back, strips leave no seams, damage is refused, the card is right."""
+"""hu2020: latents are those that were encoded, strips leave no seams, the card is right."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from compression.codecs import registry, strips
 from compression.codecs.hu2020 import codec as codec_lib
 from compression.codecs.hu2020.codec import BLOCK, Hu2020, Hu2020Coder
 from compression.codecs.model_folders import Model
-from compression.codecs.qualities import ID_BYTES
-from compression.common.errors import CompressionError, FormatError, ModelError, RangeError
-from compression.formats.stepped import HEADER_BYTES
+from compression.common.errors import ModelError
 from compression.images.photos import read_photo
 from compression.metrics import psnr
 from tests.codecs.hu2020.examples import arrays, write_model
@@ -24,14 +22,6 @@ from tests.codecs.hu2020.examples import arrays, write_model
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory: pytest.TempPathFactory) -> Hu2020:
   return Hu2020(Model("random", write_model(tmp_path_factory.mktemp("models") / "random")))
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 19), (33, 17), (16, 80)])
-def test_images_of_any_size_come_back_in_it(codec, shape, photo):
-  image = photo[100 : 100 + shape[0], 200 : 200 + shape[1]]
-  for quality in codec.settings:
-    decoded = codec.decompress(codec.compress(image, quality))
-    assert decoded.shape == image.shape and decoded.dtype == np.uint8
 
 
 def test_what_is_decoded_is_the_synthesis_of_the_latents_that_were_encoded(codec, photo):
@@ -98,33 +88,6 @@ def _features(coder: Hu2020Coder) -> int:
   return coder._network.channels // 2 + coder._network.channels // 8
 
 
-def test_damaged_payloads_with_a_right_checksum_end_in_one_line_or_an_image(codec, photo):
-  data = codec.compress(photo[:24, :40], 2)
-  payload = data[HEADER_BYTES:]
-  refused, changed = 0, 0
-  for at in range(0, len(payload), max(len(payload) // 60, 1)):
-    wrong = bytearray(payload)
-    wrong[at] ^= 0x55
-    changed += 1
-    try:
-      file = codec.file_format.write(24, 40, 2, bytes(wrong))
-      assert codec.decompress(file).shape == (24, 40, 3)
-    except CompressionError as error:
-      refused += "\n" not in str(error)
-  assert refused > changed / 4
-  for end in (0, 5, ID_BYTES, ID_BYTES + 3, len(payload) - 1):
-    with pytest.raises(FormatError, match="^[^\n]+$"):
-      codec.decompress(codec.file_format.write(24, 40, 2, payload[:end]))
-
-
-def test_a_small_file_of_a_huge_image_is_refused(codec, photo):
-  payload = codec.compress(photo[:16, :16], 1)[HEADER_BYTES:]
-  fields = bytearray(codec.file_format.write(16, 16, 1, payload))
-  fields[7:11] = b"\xff" * 4  # height and width
-  with pytest.raises(FormatError, match="GiB to decode"):
-    codec.decompress(bytes(fields))
-
-
 def test_weights_that_do_not_fit_are_refused():
   good = arrays()
   for name, wrong in (
@@ -143,12 +106,6 @@ def test_weights_that_do_not_fit_are_refused():
       del arrays_now[name]
     with pytest.raises(ModelError, match="^here: [^\n]+$"):
       Hu2020Coder(arrays_now, "here")
-
-
-def test_qualities_that_a_model_has_not_are_refused(codec, photo):
-  for quality in (0, 3, 1.5, True):
-    with pytest.raises(RangeError, match="random has no quality"):
-      codec.compress(photo, quality)
 
 
 @pytest.mark.skipif(not os.environ.get("KODAK_DIR"), reason="KODAK_DIR is not set")
