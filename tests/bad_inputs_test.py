@@ -127,7 +127,7 @@ def test_bad_files_are_a_line_each_and_the_others_done(folder: pathlib.Path, pro
 
 
 def _shell(folder: pathlib.Path, command: str) -> tuple[int, bytes, list[bytes]]:
-  """Of a command in which PYTHON stands for it, with our packages."""
+  """The status, output and errors of a command in which PYTHON stands for it, with our packages."""
   done = subprocess.run(
     ["bash", "-c", command.replace("PYTHON", f"'{sys.executable}'")],
     cwd=folder,

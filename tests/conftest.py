@@ -83,7 +83,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-  """Of several processes, those write stamps that run tests, each a file at a time."""
+  """Lets those of several processes write stamps that run tests, each a file at a time."""
   runs_tests = config.getoption("dist", "no") == "no"
   if config.getoption("stamps") and runs_tests:
     config.pluginmanager.register(Stamps(pathlib.Path(config.getoption("stamps"))))

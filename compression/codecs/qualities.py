@@ -185,7 +185,7 @@ class Coder(Protocol):
   """What codes at one quality."""
 
   def encode(self, image: np.ndarray) -> bytes:
-    """Of an image, uint8 [H, W, 3]."""
+    """The payload of an image, uint8 [H, W, 3]."""
 
   def decode(self, data: bytes, height: int, width: int) -> np.ndarray:
     """uint8 [height, width, 3]; raises FormatError."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
   import tensorflow as tf
 
 ROWS = 32
-"""Of the latent in a strip: 512 of pixels, with blocks of 16."""
+"""Rows of the latent in a strip: 512 of pixels, with blocks of 16."""
 
 _PEAK = np.float32(255)
 

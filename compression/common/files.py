@@ -14,7 +14,7 @@ from typing import BinaryIO
 from compression.common.errors import OutputError
 
 _PREFIX, _SUFFIX = ".writing-", ".part"
-"""Of temporary names, which leave out the name to come: that may be as long as names can be."""
+"""Both ends of temporary names, which leave out the name to come: it may be as long as can be."""
 
 
 def check_output(

@@ -217,7 +217,7 @@ def summary(done: int, skipped: int, failed: int, seconds: float, unit: str) -> 
 def _outcomes(
   jobs: Sequence[Job], work: Callable[[Job], None], processes: int
 ) -> Iterator[_Outcome]:
-  """Of each job; those of pipes are done in this process."""
+  """The outcome of each job; those of pipes are done in this process."""
   if processes < 2:
     yield from (_attempt(work, job) for job in jobs)
     return

@@ -41,7 +41,7 @@ from compression.datasets.shards import Shards
 from compression.images.photos import read_photo
 
 _FORMAT = 1
-"""Of what is in the folder of parts; parts of another are not used again."""
+"""The version of what is in the folder of parts; parts of another are not used again."""
 
 
 class Settings(NamedTuple):
@@ -190,7 +190,7 @@ def _read_photo(name: str) -> np.ndarray:
 
 
 def _digest(files: list[tuple[bytes, int]], settings: Settings) -> str:
-  """Of all that a part depends on, as far as that can be told without reading the photos."""
+  """A digest of what a part depends on, as far as it can be told without reading the photos."""
   return hashlib.sha256(repr((_FORMAT, settings, files)).encode()).hexdigest()
 
 

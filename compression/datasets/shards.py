@@ -35,7 +35,7 @@ class Shards:
     return f"{self.prefix}@{self.count}{SUFFIX}"
 
   def names(self) -> list[str]:
-    """Of all files, in order."""
+    """The names of all files, in order."""
     return [
       f"{self.prefix}-{number:0{_DIGITS}}-of-{self.count:0{_DIGITS}}{SUFFIX}"
       for number in range(self.count)

@@ -122,7 +122,7 @@ def curves(every: Iterable[Mean], measure: Metric) -> list[Curve]:
 
 
 def published_curves(measure: Metric) -> list[Curve]:
-  """Of the networks that were published, on Kodak; none for measures that were not."""
+  """The curves of the networks that were published, on Kodak; none for measures that were not."""
   if measure.name not in published.Point._fields:
     return []
   return [

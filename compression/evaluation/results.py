@@ -165,7 +165,7 @@ class Results:
       raise OutputError(f"{self._file}: cannot be written: {error.strerror}") from error
 
   def _lock(self, stack: contextlib.ExitStack) -> None:
-    """Of the folder, as its files are replaced."""
+    """Locks the folder, as its files are replaced."""
     try:
       handle = os.open(self.folder, os.O_RDONLY)
       stack.callback(os.close, handle)

@@ -39,7 +39,7 @@ _DAMPING = 0.01
 """What is added to the diagonal of H, in parts of its mean: as in the paper."""
 
 _MAX_PLACES = 512
-"""Of each map, drawn anew for each: H of 9 * 176 values needs some 1e5 in all, and time."""
+"""Places of each map that are seen, drawn anew: H of 9 * 176 values needs 1e5 in all, and time."""
 
 _OPERATION_VERSION = 5
 """That of CONV_2D since a filter can have a scale for each output."""

@@ -106,7 +106,7 @@ def _bytes(file: tf.Tensor, place: tf.Tensor, count: int | tf.Tensor) -> tf.Tens
 
 
 def _number(file: tf.Tensor, place: tf.Tensor, count: int, is_little: bool = False) -> tf.Tensor:
-  """Of so many bytes, the highest first or last; of 4 int64, else int32; 0 behind the end."""
+  """The number that bytes make, the highest first or last; of 4 int64, else int32; 0 at the end."""
   last = tf.strings.length(file) - count  # the padding, all zeros
   data = tf.strings.substr(file, tf.clip_by_value(place, 0, last), count)
   kind = tf.int64 if count == 4 else tf.int32

@@ -115,7 +115,7 @@ def _said(
 
 
 def _of_code_points(content: bytes) -> _Said | None:
-  """Of cICP; None for high dynamic range, among others, which 8 bits of sRGB do not hold."""
+  """What cICP says; None for high dynamic range, among others, which 8 bits of sRGB do not hold."""
   if len(content) != 4 or tuple(content[2:]) != _RGB_IN_FULL:
     return None
   primaries, curve = _PRIMARIES.get(content[0]), _CURVES.get(content[1])
@@ -125,7 +125,7 @@ def _of_code_points(content: bytes) -> _Said | None:
 
 
 def _of_numbers(chunks: Mapping[bytes, bytes]) -> _Said:
-  """Of gAMA and cHRM; raises ValueError or struct.error."""
+  """What gAMA and cHRM say; raises ValueError or struct.error."""
   curve, primaries, names = icc.SRGB_CURVE, icc.SRGB, []
   if b"cHRM" in chunks:
     numbers = [value / _PNG_UNIT for value in struct.unpack(">8I", chunks[b"cHRM"])]

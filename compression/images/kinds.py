@@ -92,7 +92,7 @@ def _of_other_tiff(file: BinaryIO, start: bytes) -> str | None:
 
 
 def _of_media(file: BinaryIO) -> str | None:
-  """Of an ISO media file: the brand says the kind, or the others that it is compatible with."""
+  """The kind of an ISO media file, which its brand says, or those that it is compatible with."""
   file.seek(0)
   head = file.read(256)
   size = min(int.from_bytes(head[:4], "big"), len(head))

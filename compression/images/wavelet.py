@@ -79,7 +79,7 @@ def band_sizes(height: int, width: int, levels: int) -> list[list[tuple[int, int
 
 @functools.cache
 def norms(levels: int) -> Norms:
-  """Of bands in an image that is large enough not to be seen by their filters' ends."""
+  """The norms of bands in an image that is large enough not to be seen by their filters' ends."""
   rows = []
   for level in range(levels + 1):
     bands = analyse(np.zeros([1, _NORM_SAMPLES << levels, 1], np.float32), levels)
@@ -93,7 +93,7 @@ def norms(levels: int) -> Norms:
 
 
 def _low_norms(levels: int) -> list[float]:
-  """Of the low band of each level, along one axis."""
+  """The norm of the low band of each level, along one axis."""
   found = []
   for level in range(1, levels + 1):
     bands = analyse(np.zeros([1, _NORM_SAMPLES << level, 1], np.float32), level)

@@ -113,13 +113,13 @@ def _mean_difference(
 
 
 def _integral_of_cubic(x: np.ndarray, y: np.ndarray, low: float, high: float) -> float:
-  """Of the cubic polynomial nearest to the points."""
+  """The integral of the cubic polynomial nearest to the points."""
   antiderivative = np.polynomial.Polynomial.fit(x, y, 3).integ()
   return float(antiderivative(high) - antiderivative(low))
 
 
 def _integral_of_pchip(x: np.ndarray, y: np.ndarray, low: float, high: float) -> float:
-  """Of the monotone piecewise cubic through the points, over a range within theirs."""
+  """The integral of the monotone piecewise cubic through the points, over a range within theirs."""
   knots = np.concatenate([[low], x[(x > low) & (x < high)], [high]])
   middles = (knots[1:] + knots[:-1]) / 2
   slopes = _pchip_slopes(x, y)

@@ -71,7 +71,7 @@ _LAYERS = {
 
 
 class Weights(NamedTuple):
-  """Of a network, float32.
+  """The weights of a network, float32.
 
   Attributes:
     kernels: [side, side, in, out] of each layer.
@@ -180,7 +180,7 @@ class _ArraysOnly(pickle.Unpickler):
   }
 
   def find_class(self, module: str, name: str) -> Any:
-    """Of the three things that an array is made of."""
+    """One of the three things that an array is made of."""
     try:
       return self._ALLOWED[module, name]
     except KeyError:

@@ -121,4 +121,4 @@ NETWORKS_KODAK = (
 """The networks that ours stands in line with."""
 
 SOURCE = "tensorflow/compression, results/image_compression/kodak"
-"""Of all of these, for plots and tables."""
+"""Where all of these come from, for plots and tables."""

@@ -9,7 +9,7 @@ import numpy as np
 from compression.codecs.pillow import PillowCodec
 
 NAME = "jpeg420"
-"""Of the evaluation's codecs: what JPEG can do at its best."""
+"""The codec of the evaluation that shows what JPEG can do at its best."""
 
 QUALITIES = (1, 100)
 """The lowest and the highest that libjpeg has."""

@@ -23,7 +23,7 @@ _RAW_BITS_PER_PIXEL = 24
 
 
 class Quality(NamedTuple):
-  """Of an image: decibels, infinite if it is the same; MS-SSIM, nan if it is too small for it."""
+  """The quality of an image: decibels, infinite if it is the same; MS-SSIM, nan if too small."""
 
   psnr: float
   ms_ssim: float

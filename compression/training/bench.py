@@ -140,7 +140,7 @@ def candidate(
 
 
 def steps_per_second(candidates: Sequence[Candidate], repeat: int) -> list[float]:
-  """Of each, the median of `repeat`: in turns, so that all see the same of a busy machine."""
+  """The median of `repeat` for each: in turns, so that all see the same of a busy machine."""
   seconds: list[list[float]] = [[] for _ in candidates]
   for _ in range(repeat):
     for found, each in zip(seconds, candidates):
@@ -161,7 +161,7 @@ def input_batches(paths: list[str], batch: Batch = DEFAULT_BATCH, count: int = 1
 
 
 def curriculum_share(curriculum: Curriculum, seconds: dict[int, float]) -> float:
-  """Of the time of a run without it.
+  """The time of a run with a curriculum, as a share of one without it.
 
   Args:
     curriculum: whose stages have as many iterations as there are in `seconds`.

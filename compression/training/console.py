@@ -35,5 +35,5 @@ def say_nothing(line: str) -> None:
 
 
 def exit_status(stopped: signal.Signals | None) -> int:
-  """Of a training that this signal has ended, or that came to its end."""
+  """The status of a training that this signal has ended, or that came to its end."""
   return 0 if stopped is None else _SIGNAL_STATUS + stopped

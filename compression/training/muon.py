@@ -12,10 +12,10 @@ from compression.layers.recurrent_cell import REGISTRATION
 
 MOMENTUM = 0.95
 ITERATIONS = 5
-"""Of Newton-Schulz: after these, singular values from 0.003 up lie within 0.7 .. 1.2."""
+"""Steps of Newton-Schulz: after these, singular values from 0.003 up lie within 0.7 .. 1.2."""
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the odd polynomial of degree 5 that pulls singular values towards 1 the fastest."""
+"""The odd polynomial of degree 5 that pulls singular values towards 1 the fastest."""
 
 ADAM_SHARE = 0.1
 """The learning rate of what is no matrix, as a share of that of the matrices."""

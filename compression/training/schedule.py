@@ -15,10 +15,10 @@ WARM_UP_STEPS = 300
 """Enough for Adam's second moments to settle: 1 / (1 - beta_2) is 1000, most of it earlier."""
 
 CONSTANT_SHARE = 0.5
-"""Of the steps: until then the rate stays at its peak."""
+"""A share of the steps: until then the rate stays at its peak."""
 
 FINAL_SHARE = 0.02
-"""Of the peak: what the cosine ends at."""
+"""What the cosine ends at, as a share of the peak."""
 
 _SGD_MOMENTUM = 0.9
 

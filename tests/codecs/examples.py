@@ -65,7 +65,7 @@ class Planes(ProgressiveCodec):
     return self._MAGIC + _size(image) + bytes([len(planes)]) + b"".join(planes)
 
   def decompress(self, data: bytes, /) -> np.ndarray:
-    """Of the planes that are whole."""
+    """The image of the planes that are whole."""
     *_, image = self.progressive(data)
     return image
 

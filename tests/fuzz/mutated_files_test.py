@@ -21,7 +21,7 @@ from tests.near import assert_near_pixels
 
 FILES = 10_000
 DECODED = 60
-"""Of those that can be decoded, so many are: the rest is known by its layers."""
+"""How many of those that can be decoded are: the rest is known by its layers."""
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import pytest
 SOURCES = ("subset", "GOLDEN_DIR")
 
 TOLERANCE = 1e-5
-"""Of everything in float32, absolute; masks are exact."""
+"""How far anything in float32 may be off, absolute; masks are exact."""
 
 
 class Golden(dict):

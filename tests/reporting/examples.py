@@ -26,7 +26,7 @@ _SIZES = {LANDSCAPE: (120, 200), ODD: (33, 47), PORTRAIT: (150, 90), DOT: (1, 1)
 
 @functools.cache
 def codec() -> RecurrentCodec:
-  """Of random weights, and so of bad quality."""
+  """A codec of random weights, and so of bad quality."""
   return small_codec(unit="gru", iterations=ITERATIONS)
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from compression.serving.models import Model, Models
 
 LIMIT_BYTES = 20_000
-"""Of a request to a server of the tests."""
+"""The largest request to a server of the tests."""
 
 HOST = "127.0.0.1"
 

@@ -90,7 +90,7 @@ class Balle2017Network(tf.keras.Model):
     return Coded(self.g_s(y_hat), self.prior(y_hat))
 
   def noise_shape(self, shape: tf.Tensor) -> list[tf.Tensor | int]:
-    """Of the noise for images [n, H, W, 3] of a shape."""
+    """The shape of the noise for images [n, H, W, 3] of a shape."""
     return [shape[0], shape[1] // DOWN, shape[2] // DOWN, self.channels]
 
   def g_a(self, x: tf.Tensor) -> tf.Tensor:

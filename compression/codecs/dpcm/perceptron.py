@@ -12,7 +12,7 @@ _MOST = 2**15 - 1
 _LENGTHS = [seen(plane) + 1 for plane in range(PLANES)]
 
 BYTES = 2 * sum(_LENGTHS)
-"""Of all coefficients."""
+"""What all coefficients take in a file."""
 
 _PIXELS = 2**18
 """Enough of an image to fit 20 weights."""

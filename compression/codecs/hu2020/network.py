@@ -61,7 +61,7 @@ INPUT_SHARE = 4
 """Latents enter those divided by this."""
 
 LIMIT = (2**15 - 1) / 2**10
-"""Of what enters them, and of what is between their layers."""
+"""The largest value that enters them, or is between their layers."""
 
 GAIN = 16
 """y is this times what the analysis gives, and the synthesis gets the same part of it. Kernels on
@@ -100,7 +100,7 @@ class Latent(NamedTuple):
     return self.mu + q + tf.stop_gradient(tf.round(q) - q)
 
   def bits(self, noise: tf.Tensor) -> tf.Tensor:
-    """Of each image, float32 [N]: the values with noise, or rounded if that is the difference."""
+    """The bits of each image, float32 [N]: of values with noise; rounded if noise is the rest."""
     sigma = tf.exp(self.scale * math.log(2))
     far = tf.abs(self.values + noise - self.mu)
     unit = 1 / (sigma * math.sqrt(2))
@@ -202,7 +202,7 @@ class Hu2020Network(tf.keras.Model):
     return self._coded(x, None)
 
   def noise_shape(self, shape: tf.Tensor) -> list[tf.Tensor | int]:
-    """Of the noise for images [n, H, W, 3] of a shape."""
+    """The shape of the noise for images [n, H, W, 3] of a shape."""
     return [shape[0], shape[1] // DOWN, shape[2] // DOWN, 2 * self.channels]
 
   def g_a(self, x: tf.Tensor) -> tf.Tensor:

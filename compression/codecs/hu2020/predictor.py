@@ -108,5 +108,5 @@ def counted(arrays: Mapping[str, np.ndarray], latents: Iterable[Latents]) -> dic
 
 
 def counts_of(arrays: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
-  """Of one of RESIDUALS in an archive, by the names of `residuals.py`."""
+  """The counts of one of RESIDUALS in an archive, by the names of `residuals.py`."""
   return {name[len(part) :]: array for name, array in arrays.items() if name.startswith(part)}

@@ -36,7 +36,7 @@ from compression.entropy.symbols import AdaptiveTables, Decoder, Encoder
 NAMES = ("expected", "order", "counts")
 
 MAX_VALUE = 2**20
-"""Of q, up or down; beyond that of any trained model."""
+"""The largest q, up or down; beyond that of any trained model."""
 
 _CHANNELS_BEFORE = 8
 _PLACES = (

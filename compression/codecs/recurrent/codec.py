@@ -482,7 +482,7 @@ def load(
 
 
 def _fingerprint(folder: pathlib.Path, parts: Sequence[pathlib.Path]) -> str:
-  """Of all that coding depends on, in these parts of the folder: configuration, weights, coder."""
+  """A digest of configuration, weights and coder, in these parts of the folder."""
   digest = hashlib.sha256()
   for file in sorted(
     file for part in parts for kind in ("json", "npz") for file in part.glob(f"*.{kind}")

@@ -54,7 +54,7 @@ class EntropyCoding(NamedTuple):
 
 
 def entropy_coding(coder: EntropyCoder, bits: np.ndarray, repeat: int) -> EntropyCoding:
-  """Of bits [T, h, w, D]."""
+  """The seconds that bits [T, h, w, D] take."""
   payloads = coder.encode(bits)
   _, high, wide, depth = bits.shape
   shape = (high, wide, depth)

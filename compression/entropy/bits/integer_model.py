@@ -16,7 +16,7 @@ Read = Callable[[np.ndarray], np.ndarray]
 """int32 [m], indexes of probabilities -> the next m bits of a layer, int32 in {0, 1}."""
 
 _CHUNK_BYTES = 64 * 2**20
-"""Of memory for the windows of a convolution at a time."""
+"""Memory for the windows of a convolution at a time."""
 
 
 class CodedLayer(NamedTuple):

@@ -41,7 +41,7 @@ PART, TRAINED = "prior/", "training/prior/"
 """What the names of integers and of weights begin with in the archives of models."""
 
 MAX_VALUE = 2**20
-"""Of q, up or down; beyond that of any trained model."""
+"""The largest q, up or down; beyond that of any trained model."""
 
 _MEAN_BITS = 8
 _TAIL = 2.0**-12  # of a distribution, on each side, that has no places in its table

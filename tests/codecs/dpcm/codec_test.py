@@ -43,7 +43,7 @@ def test_step_1_loses_nothing(codec, shape, photo):
 
 @pytest.mark.parametrize("step", [2, 3, 16, 64, 65535])
 def test_errors_are_at_most_half_a_step(codec, step, odd_photo):
-  """Of Y, Co and Cg before they end in RGB, where a pixel may be cut to 0..255."""
+  """Errors are those of Y, Co and Cg before they end in RGB, where a pixel may be cut to 0..255."""
   image = odd_photo[:40, :50]
   decoded = codec.decompress(codec.compress(image, step))
   errors = np.abs(decoded.astype(int) - image)

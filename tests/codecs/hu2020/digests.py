@@ -8,7 +8,7 @@ from compression.codecs.hu2020.integers import HyperSynthesis, Prediction
 
 
 def digest() -> list[int]:
-  """Of integers out of weights that no float made."""
+  """A digest of integers out of weights that no float made."""
   rng = np.random.default_rng(3)
   weights = {}
   for part, sizes, widths in (

@@ -16,7 +16,7 @@ CHANNELS = 32
 
 
 def network(seed: int = 0, scale: float = 30.0) -> Hu2020Network:
-  """Of random weights, whose predictions say something, too.
+  """A network of random weights, whose predictions say something, too.
 
   Args:
     scale: of y; more takes more bytes.

@@ -64,7 +64,7 @@ def _forged(data: bytes, **fields: int) -> bytes:
 
 
 def _small() -> RecurrentCodec:
-  """Of random weights, and not installed."""
+  """A codec of random weights, and not installed."""
   network = RecurrentNetwork(RecurrentConfig(width=1 / 32, iterations=3))
   return RecurrentCodec.of_network("other", network, b"12345678")
 

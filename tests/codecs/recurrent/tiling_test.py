@@ -74,7 +74,7 @@ def test_tiles_come_row_by_row():
 
 
 def enlarged(bits):
-  """Of each iteration: 100 where the first bit of a block is set, and a number for it."""
+  """The image of each iteration: 100 where the first bit of a block is set, and a number for it."""
   for number, layer in enumerate(bits):
     plane = np.where(layer[..., 0], 100 + number, number).astype(np.uint8)
     yield np.kron(plane[..., np.newaxis], np.ones([BLOCK, BLOCK, 3], np.uint8))

@@ -55,7 +55,7 @@ def as_codes(bits):
 
 
 def in_raster_order(indexes, height, width, depth):
-  """Of the bits of a layer in the order of the file -> [h, w, D]."""
+  """The values of a layer's bits in the order of the file -> [h, w, D]."""
   rows, columns = np.indices([height, width])
   order = np.lexsort([rows.ravel(), (columns + 4 * rows).ravel()])
   placed = np.empty([height * width, depth], indexes.dtype)

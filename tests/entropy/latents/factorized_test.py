@@ -12,7 +12,7 @@ from tests.entropy.latents.examples import prior, weights
 
 
 def bits(layer: FactorizedPrior, values: np.ndarray) -> np.ndarray:
-  """Of single values in the first channel: [n] -> [n]."""
+  """The bits of single values in the first channel: [n] -> [n]."""
   channels = layer.weights[0].shape[0]
   latents = np.zeros([len(values), 1, 1, channels], np.float32)
   latents[..., 0] = values[:, np.newaxis, np.newaxis]

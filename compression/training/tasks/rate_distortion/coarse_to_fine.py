@@ -26,10 +26,10 @@ from compression.training.tasks.rate_distortion import principal
 from compression.training.tasks.rate_distortion.principal import OF_LOGISTIC, PEAK, Stage
 
 _GAINS = (0.5, 0.7, 0.7)
-"""Of the first three convolutions, so that GDN changes little."""
+"""The gains of the first three convolutions, at which GDN changes little."""
 
 _HYPER_SPREAD = 3.0
-"""Of the first component of z2 and of z1: some bits; later components have less."""
+"""The spread of the first component of z2 and of z1: some bits; later components have less."""
 
 _LEAST_SPREAD = 0.2
 _RANDOM = 0.1
@@ -109,7 +109,7 @@ def _set_prediction(stack: tf.keras.Sequential, latent: tf.Tensor) -> None:
 
 
 def _spread(values: tf.Tensor) -> np.ndarray:
-  """Of each channel."""
+  """The standard deviation of each channel."""
   return np.maximum(values.numpy().std((0, 1, 2)), _LEAST_SPREAD)
 
 

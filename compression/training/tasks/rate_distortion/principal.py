@@ -30,13 +30,13 @@ from compression.codecs.balle2017.network import Balle2017Network
 PEAK = 255.0
 
 LEAST_SPREAD = 0.3
-"""Of a latent, in steps, that a prior begins with."""
+"""The spread of a latent, in steps, that a prior begins with at least."""
 
 OF_LOGISTIC = math.pi / math.sqrt(3)
 """The standard deviation of a logistic distribution of scale 1."""
 
 _FIRST_GAIN = 0.5
-"""Of the first components: GDN, which starts from x / sqrt(1 + 0.1 x^2), then changes little."""
+"""The gain of first components: GDN, which starts as x / sqrt(1 + 0.1 x^2), changes little then."""
 
 _RANDOM = 0.1
 

@@ -140,6 +140,6 @@ class Validate(Validation):
 
   @functools.cached_property
   def _coded(self) -> Callable[[tf.Tensor], Coded]:
-    """Of x, with rounding in the place of noise."""
+    """The function that codes x, with rounding in the place of noise."""
     network = self.model.averaged
     return tf.function(network.rounded, reduce_retracing=True)

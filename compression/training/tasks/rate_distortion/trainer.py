@@ -34,7 +34,7 @@ class Network(Protocol):
     """By their names in archives."""
 
   def noise_shape(self, shape: tf.Tensor) -> list[Any]:
-    """Of the noise that `call` takes with images of a shape."""
+    """The shape of the noise that `call` takes with images of a shape."""
 
   def to_archive(self, tiles: np.ndarray) -> dict[str, np.ndarray]:
     """What a model keeps: weights, and integers that decoders count on; of images, uint8."""
@@ -125,7 +125,7 @@ class RateDistortionTrainer(Trainer):
     return network.named_variables()
 
   def arrays(self) -> dict[str, np.ndarray]:
-    """Of the average: what a model's folder holds."""
+    """The arrays of the average: what a model's folder holds."""
     return self.averaged.to_archive(self.tiles())
 
   def export(self, folder: pathlib.Path) -> None:

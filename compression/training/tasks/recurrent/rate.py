@@ -54,7 +54,7 @@ class RateTerm(NamedTuple):
     return (alpha * _SLOPE * bpp**_POWER).astype(np.float32)
 
   def share(self, step: tf.Tensor) -> tf.Tensor:
-    """Of these weights at step number `step`, from 0: float32 [], above 0 and at most 1."""
+    """The share of these weights at step `step`, from 0: float32 [], above 0 and at most 1."""
     grown = tf.cast(step, tf.float32) / max(self.ramp, 1)
     return tf.clip_by_value(grown if self.ramp else 1.0, _BEGIN, 1.0)
 

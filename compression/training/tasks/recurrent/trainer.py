@@ -34,7 +34,7 @@ from compression.training.trainer import Measures, Trainer
 
 _SHOWN_ITERATIONS = (1, 4, 16)
 _LEAST_DRAWN_SQUARE = 6e-6
-"""Of pixels in 0..1: drawn tiles above 52 dB need not become better."""
+"""The least mean square of 0..1 that counts: drawn tiles above 52 dB need not become better."""
 
 
 class Iteration(NamedTuple):

@@ -8,5 +8,5 @@ import pytest
 
 @pytest.fixture(scope="module")
 def tiles(photo: np.ndarray) -> np.ndarray:
-  """Of a photo, uint8 [16, 64, 64, 3]."""
+  """The tiles of a photo, uint8 [16, 64, 64, 3]."""
   return photo[:256, :256].reshape(4, 64, 4, 64, 3).swapaxes(1, 2).reshape(-1, 64, 64, 3)

@@ -20,14 +20,14 @@ from compression.training.tasks.rate_distortion.config import (
 
 
 def experiment(images: pathlib.Path, channels: int = 6, **settings: object) -> Balle2017Experiment:
-  """Of balle2017."""
+  """A short training of balle2017."""
   return Balle2017Experiment(
     Balle2017Config(channels), RateDistortionConfig(**_settings(images, settings))
   )
 
 
 def coarse_to_fine(images: pathlib.Path, **settings: object) -> Hu2020Experiment:
-  """Of hu2020."""
+  """A short training of hu2020."""
   return Hu2020Experiment(Hu2020Config(32), CoarseToFineConfig(**_settings(images, settings)))
 
 
