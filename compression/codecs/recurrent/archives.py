@@ -67,7 +67,7 @@ def save_weights(
     parts["encoder" if name.startswith("encoder/") else "decoder"][name] = array
   for part, members in parts.items():
     with atomic_write(folder / f"{part}.npz") as file:
-      np.savez(file, **members)
+      np.savez_compressed(file, **members)
 
 
 def model_id(config: RecurrentConfig, arrays: Mapping[str, np.ndarray]) -> bytes:
