@@ -32,14 +32,14 @@ import tensorflow as tf
 
 from compression.codecs.recurrent import litert
 from compression.codecs.recurrent.codec import RecurrentCodec
-from compression.codecs.recurrent.config import BLOCK, UNITS_OF_2016
+from compression.codecs.recurrent.config import BLOCK
 from compression.codecs.recurrent.folders import ENTROPY_CODER_FOLDER
 from compression.codecs.recurrent.frameworks import Additive, ResidualScaling
 from compression.codecs.recurrent.halves import IMAGE_DEPTH
 from compression.codecs.recurrent.litert import SIGNATURE, State, zero_states
 from compression.codecs.recurrent.network import RecurrentNetwork
 from compression.common import native
-from compression.common.errors import ModelError, OutputError
+from compression.common.errors import OutputError
 from compression.exporting import DYNAMIC, INT8, TFLITE_FOLDER, eight_bits
 from compression.layers import GainEstimator
 from compression.layers.gain_estimator import GAIN_BLOCK
@@ -151,12 +151,7 @@ class DecoderStep(tf.Module):
 
   def __init__(self, codec: RecurrentCodec):
     super().__init__(name="decoder")
-    if codec.config.priming:
-      raise ModelError(f"model {codec.name} is primed, which TensorFlow Lite's decoder cannot be")
-    if codec.config.unit in UNITS_OF_2016:
-      raise ModelError(
-        f"model {codec.name} is of 2016: only networks of 2017 run in TensorFlow Lite"
-      )
+    litert.check_architecture(codec.name, codec.config)
     model = _copy(codec.network)
     framework, decoder = model.framework, model.decoder
     zeros = decoder.initial_states(tf.zeros([1, 1, 1, codec.config.bits]))

@@ -101,10 +101,11 @@ class RecurrentCodec(ModelCodec, ProgressiveCodec):
     In int8 only images are decoded: the networks that make bits stay as they are, in float32.
 
     Raises:
-      ModelError: if the model has no decoder in int8.
+      ModelError: if the model has no decoder in int8, or can have none.
       MissingCodecError: if what runs it is not installed.
     """
     if options.precision == litert.PRECISION:
+      litert.check_architecture(self.name, self.config)
       litert.check(self.folder)
     self._options = options
 

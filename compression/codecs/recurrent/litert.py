@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compression.codecs.base import MissingCodecError
-from compression.codecs.recurrent.config import BLOCK
+from compression.codecs.recurrent.config import BLOCK, UNITS_OF_2016, RecurrentConfig
 from compression.codecs.recurrent.tiling import Tiling, run_tiles
 from compression.common import native
 from compression.common.errors import ModelError
@@ -107,6 +107,17 @@ def describe(model_id: bytes, networks: bytes, states: Sequence[State]) -> str:
 def stands_in(model: pathlib.Path) -> bool:
   """Whether the folder of a model has such a decoder."""
   return (model / FOLDER / DESCRIPTION).is_file()
+
+
+def check_architecture(name: str, config: RecurrentConfig) -> None:
+  """Raises ModelError if no decoder of a model can be made.
+
+  Its steps would differ, as the first does by priming, or it has other layers.
+  """
+  if config.priming:
+    raise ModelError(f"model {name} is primed, which TensorFlow Lite's decoder cannot be")
+  if config.unit in UNITS_OF_2016:
+    raise ModelError(f"model {name} is of 2016: only networks of 2017 run in TensorFlow Lite")
 
 
 def check(model: pathlib.Path) -> None:
