@@ -31,7 +31,8 @@ _BLACK, _BLUE = "#000000", "#0072B2"
 _COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#777777")
 _MODEL_COLOURS = (_BLUE, "#332288", "#117733", "#882255")
 _MOST_INSIDE = 8  # names that hide no points; of more, all stand beside the plot
-_NAMES = 2.6  # inches that these take
+_NAMES = 0.26, 0.0195  # that these take, inches for each point of the font: in all, and each
+_AROUND_NAMES = 4  # of their heights: title, axis and source
 _LINES = ("-", "--", ":", "-.")  # where colours come again
 _PUBLISHED_MARKERS = "sD^v"
 
@@ -60,6 +61,7 @@ def figure(means: Sequence[Mean], measure: Metric, scale: str, kodak: bool) -> F
     scale: of the rates, one of SCALES.
     kodak: whether published points may stand beside these.
   """
+  import matplotlib
   from matplotlib.figure import Figure
 
   drawing = Figure(figsize=_SIZE, layout="constrained")
@@ -107,7 +109,9 @@ def figure(means: Sequence[Mean], measure: Metric, scale: str, kodak: bool) -> F
       axes.legend(loc="lower right", fontsize="small", framealpha=0.9)
     else:
       axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
-      drawing.set_size_inches(_SIZE[0] + _NAMES, _SIZE[1])
+      wide, high_each = (each * matplotlib.rcParams["font.size"] for each in _NAMES)
+      names_high = (len(axes.get_lines()) + _AROUND_NAMES) * high_each
+      drawing.set_size_inches(_SIZE[0] + wide, max(_SIZE[1], names_high))
   axes.set_xlabel("bits per pixel, of whole files")
   axes.set_ylabel(measure.label)
   images = max((mean.images for mean in means), default=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import sys
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -51,14 +52,20 @@ def test_the_points_are_those_of_the_means_and_the_source_is_named() -> None:
   assert lines["residual_gru"].get_linewidth() > lines["jpeg420"].get_linewidth()
 
 
-def test_many_codecs_look_different_and_their_names_hide_none() -> None:
+@pytest.mark.parametrize("points_of_font", [10, 14])  # alone, and in a report
+def test_many_codecs_look_different_and_their_names_hide_none(points_of_font: int) -> None:
   points = [curve(f"codec{number}", PAIRS, KODAK) for number in range(20)]
-  drawing = plots.figure(means(sum(points, [])), PSNR, "log", kodak=False)
-  drawing.draw_without_rendering()
+  with matplotlib.rc_context({"font.size": points_of_font}):
+    drawing = plots.figure(means(sum(points, [])), PSNR, "log", kodak=True)
+    drawing.draw_without_rendering()
   (axes,) = drawing.axes
-  assert axes.get_legend().get_window_extent().x0 >= axes.get_window_extent().x1
-  lines = axes.get_lines()
-  assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(lines) == 20
+  names, plot = axes.get_legend().get_window_extent(), axes.get_window_extent()
+  assert names.x0 >= plot.x1 and names.x1 <= drawing.bbox.x1
+  (source,) = (text for text in drawing.texts if text.get_text() == drawing.get_supxlabel())
+  assert names.y0 >= source.get_window_extent().y1
+  assert plot.height > 0.7 * drawing.bbox.height
+  ours = [line for line in axes.get_lines() if line.get_label().startswith("codec")]
+  assert len({(line.get_color(), line.get_linestyle()) for line in ours}) == len(ours) == 20
 
 
 def test_every_measure_and_scale_is_written(
