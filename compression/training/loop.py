@@ -93,7 +93,7 @@ def settings(config: LoopConfig, warn: Say) -> Iterator[None]:
   logger.setLevel("ERROR")  # Keras warns of callbacks that take long, as saving does
   lost_workers = workers.LostWorkers(warn)
   if config.distribution == workers.PARAMETER_SERVER:
-    logger.addFilter(lost_workers)
+    lost_workers.begin(logger)
   tf.keras.utils.set_random_seed(config.seed)
   # Without a GPU, rewriting the graphs takes some 10 s each time that a step is traced, and the
   # steps are no faster for it. On a GPU it chooses the layout of the convolutions.

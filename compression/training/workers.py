@@ -238,6 +238,12 @@ class LostWorkers(logging.Filter):
     self._last = ""
     self._ended = False
 
+  def begin(self, logger: logging.Logger) -> None:
+    """Stands in the place of those of trainings before, which would hide what this one shows."""
+    for each in [each for each in logger.filters if isinstance(each, LostWorkers)]:
+      logger.removeFilter(each)
+    logger.addFilter(self)
+
   def end(self) -> None:
     """The training has ended."""
     self._ended = True

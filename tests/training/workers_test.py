@@ -112,6 +112,17 @@ def test_lost_workers_are_told_once_until_another_one_is_lost() -> None:
   assert [record.getMessage() for record in handler.buffer] == ["another thing"] and len(lines) == 3
 
 
+def test_a_second_training_of_a_process_hears_of_its_lost_workers_too() -> None:
+  logger = logging.Logger("coordinator")
+  heard: list[list[str]] = [[], []]
+  for lines in heard:
+    lost_workers = workers.LostWorkers(lines.append)
+    lost_workers.begin(logger)
+    logger.error("Worker %s failed", "/job:worker/replica:0/task:1")
+    lost_workers.end()
+  assert [len(lines) for lines in heard] == [1, 1]
+
+
 def test_a_worker_serves_until_the_chief_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
   monkeypatch.setattr(workers, "_PROBE_SECONDS", 0.05)
   chief, server, worker = free_addresses(3)
